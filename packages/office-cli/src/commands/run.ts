@@ -1,0 +1,146 @@
+import { basename, extname, join, resolve } from "node:path";
+import { acquireDatabase } from "office-server/db/acquireDatabase.ts";
+import { Database } from "office-server/db/connection.ts";
+import { migrate } from "office-server/db/migrate.ts";
+import type { Plan } from "office-server/domain/plan.ts";
+import { type Config, readConfig } from "office-server/platform/config.ts";
+import { createLogger } from "office-server/platform/log.ts";
+import { readPlanFile } from "office-server/services/planFile.ts";
+import { type PlanOrigin, resumePlan, type Submission, submitPlan } from "office-server/services/submission.ts";
+import {
+  type BlockedJob,
+  recoverLeftBehind,
+  sessionsDirectoryOf,
+  TaskWorker,
+} from "office-server/workers/taskWorker.ts";
+
+import { Interruption } from "../interruption.ts";
+import { printPlanErrors } from "../planErrors.ts";
+import { createRunView, type ViewKind } from "../run/view.ts";
+
+export interface RunOptions {
+  json: boolean;
+  resume: boolean;
+}
+
+interface Output {
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+}
+
+const ALL_DONE = 0;
+const NOT_ALL_DONE = 1;
+const INVALID = 2;
+const INTERRUPTED = 130;
+
+/** `office run PLAN`: runs a plan to its end in this process, with live progress. Returns the exit code. */
+export async function runPlan(path: string, options: RunOptions, io: Output): Promise<number> {
+  const read = await readPlanFile(path);
+  if (!read.ok) {
+    printPlanErrors(read.errors, io.stderr);
+    return INVALID;
+  }
+  const config = readConfig();
+  const interruption = new Interruption(INTERRUPTED);
+  try {
+    return await withDatabase(config, (database) =>
+      runInDatabase({ database, config, plan: read.plan, path, options, io, interruption }),
+    );
+  } finally {
+    interruption.forget();
+  }
+}
+
+async function withDatabase(config: Config, action: (database: Database) => Promise<number>): Promise<number> {
+  const postgres = await acquireDatabase(config);
+  try {
+    await migrate(postgres.url, { schema: config.databaseSchema });
+    const database = new Database({ connectionString: postgres.url, schema: config.databaseSchema });
+    try {
+      return await action(database);
+    } finally {
+      await database.close();
+    }
+  } finally {
+    await postgres.release();
+  }
+}
+
+interface Run {
+  database: Database;
+  config: Config;
+  plan: Plan;
+  path: string;
+  options: RunOptions;
+  io: Output;
+  interruption: Interruption;
+}
+
+async function runInDatabase({ database, config, plan, path, options, io, interruption }: Run): Promise<number> {
+  // On a terminal the view tells it all; a log line in the middle of it would only tear it up.
+  const viewKind: ViewKind = options.json ? "json" : io.stdout.isTTY ? "live" : "lines";
+  const log = createLogger(config.logLevel === "info" || viewKind === "live" ? "error" : config.logLevel);
+  const origin: PlanOrigin = { path: resolve(path), defaultOffice: basename(path, extname(path)) };
+
+  await recoverLeftBehind(database, config, log);
+  if (interruption.happened) {
+    io.stderr.write("office: interrupted before anything was started\n");
+    return INTERRUPTED;
+  }
+  let submission: Submission;
+  if (options.resume) {
+    const resumption = await resumePlan(database, plan, origin);
+    if (!resumption.ok) {
+      io.stderr.write(`office: ${path} cannot be resumed: ${resumption.reason}; run it without --resume\n`);
+      return INVALID;
+    }
+    submission = resumption.submission;
+  } else {
+    submission = await submitPlan(database, plan, origin);
+  }
+
+  const view = createRunView(viewKind, io);
+  const { officeId, taskId } = submission;
+  view.start({
+    title: plan.title ?? basename(path),
+    planPath: path,
+    officeId,
+    officeName: plan.office ?? origin.defaultOffice,
+    taskId,
+    resumed: options.resume,
+    sessionFolder: (executionId) => join(sessionsDirectoryOf(config.officeHome), executionId),
+    maxConcurrentJobs: submission.maxConcurrentJobs,
+    jobs: submission.jobs.map((job) => ({ ...job, dependsOn: job.depends_on, initialState: job.status })),
+  });
+  const worker = new TaskWorker({
+    database,
+    config,
+    log,
+    officeId,
+    taskId,
+    onEvents: (events) => view.onEvents(events),
+  });
+  interruption.watch(worker, view);
+  try {
+    await worker.start(submission.eventsAfter);
+    await worker.finished;
+    const blocked = await worker.blocked();
+    if (blocked.length > 0) view.notice(describeBlocked(blocked));
+  } finally {
+    await worker.stop();
+    interruption.unwatch();
+  }
+  await view.finish({ interrupted: interruption.happened });
+  if (interruption.happened) return INTERRUPTED;
+  return (await worker.allDone()) ? ALL_DONE : NOT_ALL_DONE;
+}
+
+const BLOCKED_NAMED_MAX = 8;
+
+/** Why the run ends with jobs that have not run: `2 jobs cannot run: test (after build), deploy (after test)`. */
+function describeBlocked(jobs: readonly BlockedJob[]): string {
+  const named = jobs.slice(0, BLOCKED_NAMED_MAX).map(({ key, by }) => `${key} (after ${by.join(", ")})`);
+  const hidden = jobs.length - named.length;
+  const more = hidden > 0 ? ` … and ${hidden} more` : "";
+  return `${jobs.length} ${jobs.length === 1 ? "job" : "jobs"} cannot run: ${named.join(", ")}${more}`;
+}

@@ -1,0 +1,59 @@
+import type { TaskWorker } from "office-server/workers/taskWorker.ts";
+import type { RunView } from "./run/view.ts";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Ctrl-C, a closed terminal, or a kill, from the first moment of a run to its last: what was started is stopped, the
+ * database with it. The second one leaves at once.
+ */
+export class Interruption {
+  happened = false;
+  readonly #exitCode: number;
+  #signal: NodeJS.Signals = "SIGINT";
+  #run: { worker: TaskWorker; view: RunView } | null = null;
+
+  constructor(exitCode: number) {
+    this.#exitCode = exitCode;
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal);
+  }
+
+  /** From now on there is something to cancel. */
+  watch(worker: TaskWorker, view: RunView): void {
+    this.#run = { worker, view };
+    if (this.happened) void this.#cancel();
+  }
+
+  /** The run is over; all that is left is to put away what it needed. */
+  unwatch(): void {
+    this.#run = null;
+  }
+
+  forget(): void {
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+  }
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    if (this.happened) {
+      // Their hosts end the sessions without us: TERM now, KILL after the grace time.
+      this.#run?.view.notice("leaving at once; sessions that are being stopped end by themselves");
+      process.exit(this.#exitCode);
+    }
+    this.happened = true;
+    this.#signal = signal;
+    void this.#cancel();
+  };
+
+  async #cancel(): Promise<void> {
+    if (this.#run === null) return;
+    const { worker, view } = this.#run;
+    try {
+      view.notice("interrupted: nothing more is started");
+      const stopping = await worker.cancel(`interrupted by ${this.#signal}`);
+      if (stopping > 0) view.notice(`stopping ${stopping} ${stopping === 1 ? "session" : "sessions"} …`);
+    } catch (error) {
+      view.notice(`the jobs could not be cancelled: ${(error as Error).message}`);
+      await worker.stop();
+    }
+  }
+}

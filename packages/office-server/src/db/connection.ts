@@ -1,0 +1,72 @@
+import pg from "pg";
+
+export interface DatabaseOptions {
+  connectionString: string;
+  /** Where the tables are. */
+  schema: string;
+  /** Most connections at a time, besides the one that listens. */
+  connectionsMax?: number;
+  /** Called with errors of idle connections. The pool replaces them by itself. */
+  onIdleError?: (error: Error) => void;
+}
+
+/** What runs statements: the database, each in a transaction of its own, or an open transaction. */
+export interface Queryable {
+  /** Runs one statement. `name` is what it is prepared under, and belongs to this text alone. */
+  query<Row extends pg.QueryResultRow>(name: string, text: string, values?: unknown[]): Promise<Row[]>;
+}
+
+/** A pool of connections to one scheduler database. */
+export class Database implements Queryable {
+  readonly options: DatabaseOptions;
+  readonly #pool: pg.Pool;
+
+  constructor(options: DatabaseOptions) {
+    this.options = options;
+    this.#pool = new pg.Pool({
+      connectionString: options.connectionString,
+      max: options.connectionsMax ?? 4,
+      application_name: "office",
+      // A connection that went half-open must not hold an office's lock for long.
+      idle_in_transaction_session_timeout: 10_000,
+      connectionTimeoutMillis: 10_000,
+      keepAlive: true,
+      // Named by a start-up option, since a pooler in front of the server may not keep what is SET later.
+      // The isolation too: who has waited for an office's lock must not see the past, whatever the database's default is.
+      options: `-c search_path=${pg.escapeIdentifier(options.schema)} -c default_transaction_isolation=read\\ committed`,
+    });
+    this.#pool.on("error", (error) => options.onIdleError?.(error));
+  }
+
+  async query<Row extends pg.QueryResultRow>(name: string, text: string, values: unknown[] = []): Promise<Row[]> {
+    const { rows } = await this.#pool.query<Row>({ name, text, values });
+    return rows;
+  }
+
+  /** Runs `action` inside a transaction: committed when it returns, rolled back when it throws. */
+  async transaction<T>(action: (transaction: Queryable) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    try {
+      await client.query("BEGIN");
+      const result = await action(asQueryable(client));
+      await client.query("COMMIT");
+      client.release();
+      return result;
+    } catch (error) {
+      // Destroying the connection rolls back as well, and cannot fail the way a ROLLBACK on a broken one does.
+      client.release(true);
+      throw error;
+    }
+  }
+
+  /** Waits for running statements, then closes every connection. */
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+const asQueryable = (client: pg.ClientBase): Queryable => ({
+  async query<Row extends pg.QueryResultRow>(name: string, text: string, values: unknown[] = []) {
+    return (await client.query<Row>({ name, text, values })).rows;
+  },
+});

@@ -1,0 +1,27 @@
+import type { Queryable } from "../connection.ts";
+
+export interface ActiveOffice {
+  id: string;
+  /** It has jobs that may start, or rows that another program wrote and nobody has taken in yet. */
+  has_work: boolean;
+  has_foreign_jobs: boolean;
+  /** Until the next time that a job waits for, in ms by the database's clock; null when none waits for a time to come. */
+  due_in_ms: number | null;
+}
+
+/** The offices that the scheduler has anything to do in, now or at a known time. A few index probes each. */
+export const activeOffices = (database: Queryable): Promise<ActiveOffice[]> =>
+  database.query<ActiveOffice>(
+    "active_offices",
+    `SELECT o.id, w.ready OR w.foreign_jobs OR w.due AS has_work, w.foreign_jobs AS has_foreign_jobs, w.due_in_ms::float8
+     FROM offices o CROSS JOIN LATERAL (
+       SELECT
+         EXISTS (SELECT 1 FROM job_queue j WHERE j.office_id = o.id AND j.ready_at IS NOT NULL) AS ready,
+         EXISTS (SELECT 1 FROM job_queue j WHERE j.office_id = o.id AND NOT j.admitted) AS foreign_jobs,
+         EXISTS (SELECT 1 FROM job_queue j WHERE j.office_id = o.id AND j.run_at <= n.now AND j.unmet_count = 0) AS due,
+         (SELECT extract(epoch FROM min(j.run_at) - n.now) * 1000 FROM job_queue j
+          WHERE j.office_id = o.id AND j.run_at > n.now) AS due_in_ms
+       FROM (SELECT scheduler_now() AS now OFFSET 0) n
+     ) w
+     WHERE o.status NOT IN ('paused', 'archived') AND (w.ready OR w.foreign_jobs OR w.due OR w.due_in_ms IS NOT NULL)`,
+  );

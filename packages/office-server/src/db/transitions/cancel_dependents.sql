@@ -1,0 +1,48 @@
+-- Cancels everything that waits, directly or not, for jobs that came to a bad end; in offices that say
+-- onDependencyFailure "block" it leaves them waiting. Each cancelled job remembers the dependency that cancelled
+-- it (`caused_by`), which is how an explicit retry finds it again. The walk is bounded by the number of edges.
+CREATE OR REPLACE FUNCTION cancel_dependents(p_broken uuid[], p_now timestamptz) RETURNS uuid[] LANGUAGE plpgsql
+  SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
+  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_memoize = off
+AS $$
+DECLARE
+  v_cancelled uuid[];
+BEGIN
+  WITH RECURSIVE downstream (id, cause) AS (
+    SELECT j.id, d.depends_on_id
+    FROM unnest(p_broken) AS f(id)
+    JOIN job_dependencies d ON d.depends_on_id = f.id
+    JOIN job_queue j ON j.id = d.job_id
+    JOIN offices o ON o.id = j.office_id
+    WHERE j.status IN ('pending', 'ready') AND o.scheduler_config ->> 'onDependencyFailure' = 'cancel'
+    UNION
+    SELECT j.id, d.depends_on_id
+    FROM downstream w
+    JOIN job_dependencies d ON d.depends_on_id = w.id
+    JOIN job_queue j ON j.id = d.job_id
+    WHERE j.status IN ('pending', 'ready')
+  ), chosen AS MATERIALIZED (
+    SELECT DISTINCT ON (w.id) w.id, w.cause, c.key AS cause_key,
+      format('it depends on %s, which ended %s', COALESCE(c.key, c.id::text),
+        CASE WHEN c.status IN ('pending', 'ready') THEN 'cancelled' ELSE c.status END) AS message
+    FROM downstream w JOIN job_queue c ON c.id = w.cause
+    ORDER BY w.id, w.cause
+  ), cancelled AS (
+    UPDATE job_queue j SET
+      status = 'cancelled', cancelled_at = p_now, run_at = NULL, ready_at = NULL, caused_by = c.cause,
+      error_class = 'DEPENDENCY_FAILED', error_message = c.message
+    FROM chosen c
+    WHERE j.id = c.id AND j.status IN ('pending', 'ready')
+    RETURNING j.id, j.office_id, j.task_id, j.key, j.role, c.cause, c.cause_key, c.message
+  ), logged AS (
+    INSERT INTO job_events (office_id, seq, type, task_id, job_id, job_key, role, "timestamp", details)
+    SELECT k.office_id, k.n + max(CASE WHEN k.n = 1 THEN (
+        SELECT COALESCE(max(e.seq), 0) FROM job_events e WHERE e.office_id = k.office_id
+      ) END) OVER (PARTITION BY k.office_id),
+      'job_cancelled', k.task_id, k.id, k.key, k.role, p_now,
+      jsonb_build_object('error_class', 'DEPENDENCY_FAILED', 'message', k.message, 'caused_by', k.cause, 'caused_by_key', k.cause_key)
+    FROM (SELECT x.*, row_number() OVER (PARTITION BY x.office_id ORDER BY x.id) AS n FROM cancelled x) k
+  )
+  SELECT array_agg(k.id) INTO v_cancelled FROM cancelled k;
+  RETURN COALESCE(v_cancelled, '{}');
+END $$;

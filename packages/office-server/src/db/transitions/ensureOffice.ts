@@ -1,0 +1,47 @@
+import type { JobSchedulerConfig, JobSchedulerConfigPatch } from "office-contract/config.ts";
+import { effectiveConfig } from "office-contract/config.ts";
+import type { SessionSpec } from "office-contract/session.ts";
+import type { Queryable } from "../connection.ts";
+import { storableJson } from "../storableJson.ts";
+
+// Names are not unique in an adopted database, so that two processes that create one at once need a lock of their own.
+const NAME_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('office ' || $1, 0))";
+
+export interface OfficeSettings {
+  name: string;
+  /** Laid over the office's settings. */
+  config: JobSchedulerConfigPatch;
+  /** Laid over what the office knows of how roles are run. */
+  roles: Readonly<Record<string, SessionSpec>>;
+}
+
+export interface Office {
+  id: string;
+  config: JobSchedulerConfig;
+}
+
+/** Finds an office by name, or creates it, and applies settings to it. Part of the caller's transaction. */
+export async function ensureOffice(transaction: Queryable, { name, config, roles }: OfficeSettings): Promise<Office> {
+  await transaction.query("lock_office_name", NAME_LOCK, [name]);
+  const [office] = await transaction.query<{ id: string; scheduler_config: JobSchedulerConfig }>(
+    "office_by_name",
+    "SELECT id, scheduler_config FROM offices WHERE name = $1 ORDER BY created_at, id LIMIT 1 FOR NO KEY UPDATE",
+    [name],
+  );
+  const effective = effectiveConfig({ ...office?.scheduler_config, ...config });
+  const settings = storableJson(effective);
+  const [row] =
+    office === undefined
+      ? await transaction.query<{ id: string }>(
+          "create_office",
+          "INSERT INTO offices (name, scheduler_config, roles) VALUES ($1, $2, $3) RETURNING id",
+          [name, settings, storableJson(roles)],
+        )
+      : await transaction.query<{ id: string }>(
+          "configure_office",
+          "UPDATE offices SET scheduler_config = $2, roles = roles || $3, updated_at = now() WHERE id = $1 RETURNING id",
+          [office.id, settings, storableJson(roles)],
+        );
+  if (row === undefined) throw new Error("the office was not stored");
+  return { id: row.id, config: effective };
+}

@@ -1,0 +1,126 @@
+import pg from "pg";
+import { setLongTimer, type Timer } from "../platform/timers.ts";
+import type { Database } from "./connection.ts";
+
+const CHANNEL = "office_scheduler";
+/** In place of an office: look everywhere. */
+const ANY = "any";
+/** Announcements that follow each other are gathered for this long: NOTIFY takes a lock that all commits share. */
+const GATHER_MS = 25;
+/** More offices than this are announced as "any". */
+const OFFICES_MAX = 20;
+const RECONNECT_MS = 500;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** Tells other processes, after the commit, that something changed in some offices. */
+export class Announcer {
+  readonly #database: Database;
+  /** Goes along, so that a process does not wake itself. */
+  readonly #sender: string;
+  readonly #offices = new Set<string>();
+  #timer: Timer | null = null;
+  #sending: Promise<unknown> = Promise.resolve();
+
+  constructor(database: Database, sender: string) {
+    this.#database = database;
+    this.#sender = sender;
+  }
+
+  /** Sends at once; what follows closely is gathered first. */
+  announce(officeIds: Iterable<string>): void {
+    for (const id of officeIds) this.#offices.add(id);
+    if (this.#timer === null) this.#send();
+  }
+
+  /** Sends what is gathered and waits until it is sent. */
+  async stop(): Promise<void> {
+    this.#timer?.cancel();
+    this.#send();
+    this.#timer?.cancel();
+    this.#timer = null;
+    await this.#sending;
+  }
+
+  #send(): void {
+    this.#timer = null;
+    if (this.#offices.size === 0) return;
+    const offices = this.#offices.size > OFFICES_MAX ? [ANY] : [...this.#offices];
+    this.#offices.clear();
+    this.#timer = setLongTimer(() => this.#send(), GATHER_MS);
+    // A lost announcement is caught by the listeners' next tick, so a failure is no one's problem here.
+    this.#sending = this.#database
+      .query("announce", `SELECT pg_notify('${CHANNEL}', o || ' ' || $2) FROM unnest($1::text[]) AS o`, [
+        offices,
+        this.#sender,
+      ])
+      .then(ignore, ignore);
+  }
+}
+
+const ignore = (): void => {};
+
+/** What was heard: something changed in an office, another program wrote jobs into one, or any office may have changed. */
+export type Wakeup = { kind: "office" | "foreign"; officeId: string } | { kind: "any" };
+
+/** Hears what other processes announce. Without LISTEN (a transaction pooler, say) it stays silent, and ticks do the work. */
+export class Listener {
+  readonly #database: Database;
+  readonly #self: string;
+  readonly #onWake: (wakeup: Wakeup) => void;
+  #client: pg.Client | null = null;
+  #retry: Timer | null = null;
+  #stopped = false;
+  /** Whether there was a time without a connection. */
+  #missed = false;
+
+  /** `self` is the sender whose own announcements are not heard. */
+  constructor(database: Database, self: string, onWake: (wakeup: Wakeup) => void) {
+    this.#database = database;
+    this.#self = self;
+    this.#onWake = onWake;
+  }
+
+  /** Resolves when it listens, or when the first attempt to has failed. It keeps trying until stopped. */
+  async start(): Promise<void> {
+    await this.#connect();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
+    const client = this.#client;
+    this.#client = null;
+    await client?.end().catch(ignore);
+  }
+
+  async #connect(): Promise<void> {
+    const { connectionString } = this.#database.options;
+    const client = new pg.Client({ connectionString, application_name: "office listen", keepAlive: true });
+    client.on("error", ignore);
+    client.on("end", () => this.#reconnect(client));
+    client.on("notification", ({ payload = "" }) => {
+      const [officeId = "", sender] = payload.split(" ");
+      if (sender === this.#self) return;
+      // Anybody may send anything here.
+      if (!UUID.test(officeId)) this.#onWake({ kind: "any" });
+      else this.#onWake({ kind: sender === undefined ? "foreign" : "office", officeId });
+    });
+    this.#client = client;
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${CHANNEL}`);
+      if (this.#missed) this.#onWake({ kind: "any" });
+      this.#missed = false;
+    } catch {
+      await client.end().catch(ignore);
+      this.#reconnect(client);
+    }
+  }
+
+  #reconnect(client: pg.Client): void {
+    if (this.#stopped || this.#client !== client) return;
+    this.#client = null;
+    this.#missed = true;
+    this.#retry = setLongTimer(() => void this.#connect(), RECONNECT_MS);
+  }
+}

@@ -1,0 +1,89 @@
+import { resolve } from "node:path";
+import type { JobSchedulerConfigPatch } from "office-contract/config.ts";
+import { PLAN_BYTES_MAX } from "office-contract/limits.ts";
+import type { PlanDocument, PlanRole } from "office-contract/plan.ts";
+import type { SessionSpec } from "office-contract/session.ts";
+import { DEFAULT_ROLE } from "office-contract/vocabulary.ts";
+import type { ValueProblem } from "./errors.ts";
+
+/** A plan that is ready to be submitted. */
+export interface Plan {
+  office: string | null;
+  title: string | null;
+  /** Times in ms. */
+  limits: JobSchedulerConfigPatch;
+  roles: ReadonlyMap<string, PlanRole>;
+  /** In the order of the file. */
+  jobs: PlanJob[];
+}
+
+export interface PlanJob {
+  key: string;
+  role: string;
+  title: string;
+  prompt: string | null;
+  session: SessionSpec;
+  dependsOn: string[];
+  priority: number;
+  /** Null where the office's configuration decides. */
+  timeoutMs: number | null;
+  /** Null where the office's configuration decides. */
+  maxRetries: number | null;
+}
+
+type JobDocument = PlanDocument["jobs"][number];
+
+/** Characters of all sessions and prompts of a plan. What a role carries counts for each of its jobs. */
+const SESSIONS_LENGTH_MAX = 2 * PLAN_BYTES_MAX;
+
+/** A plan whose jobs carry too much text is refused: each job is stored with a copy of what its role carries. */
+export const checkSessionsLength = ({ jobs }: Plan): ValueProblem[] => {
+  const length = jobs.reduce((sum, job) => sum + textLength(job), 0);
+  if (length <= SESSIONS_LENGTH_MAX) return [];
+  const message = `the jobs carry ${length} characters of commands, input, environment and prompts, at most ${SESSIONS_LENGTH_MAX} may be: keep long text in files`;
+  return [{ path: ["jobs"], message }];
+};
+
+const textLength = ({ prompt, session: { run, command = [], stdin, env } }: PlanJob): number =>
+  [prompt, run, stdin, ...command, ...Object.keys(env), ...Object.values(env)].reduce(
+    (sum, text) => sum + (text?.length ?? 0),
+    0,
+  );
+
+/** The plan that a document without problems describes. Relative folders are below `directory`, an absolute path. */
+export const resolvePlan = (document: PlanDocument, directory: string): Plan => {
+  const roles = new Map(Object.entries(document.roles ?? {}));
+  return {
+    office: document.office ?? null,
+    title: document.title ?? null,
+    limits: document.limits ?? {},
+    roles,
+    jobs: document.jobs.map((job) => resolveJob(job, roles.get(job.role ?? DEFAULT_ROLE) ?? {}, directory)),
+  };
+};
+
+const resolveJob = (job: JobDocument, role: PlanRole, directory: string): PlanJob => ({
+  key: job.key,
+  role: job.role ?? DEFAULT_ROLE,
+  title: job.title ?? job.key,
+  prompt: job.prompt ?? null,
+  session: {
+    ...programOf(job, role),
+    cwd: resolve(directory, job.cwd ?? role.cwd ?? "."),
+    env: { ...role.env, ...job.env },
+  },
+  dependsOn: job.depends_on ?? [],
+  priority: job.priority ?? 0,
+  timeoutMs: job.timeout ?? role.timeout ?? null,
+  maxRetries: job.retries ?? null,
+});
+
+/** A role's input is for the role's program; another program gets none. */
+const programOf = (job: JobDocument, role: PlanRole): Pick<SessionSpec, "run" | "command" | "stdin"> => {
+  if (job.run !== undefined) return { run: job.run };
+  if (job.command !== undefined) return { command: job.command };
+  return {
+    ...(role.command !== undefined && { command: role.command }),
+    ...(role.stdin !== undefined && { stdin: role.stdin }),
+  };
+};

@@ -1,0 +1,18 @@
+import { hostname } from "node:os";
+import { identityOf, type ProcessIdentity } from "./processIdentity.ts";
+
+const SEPARATOR = "/";
+
+/** Names this process among all that ever ran, on any machine: host name, boot, pid and start time. */
+export const currentWorkerId = (): string => {
+  const identity = identityOf(process.pid);
+  if (identity === null) throw new Error("the system does not know this process");
+  return [hostname(), identity.bootId, identity.pid, identity.startTime].join(SEPARATOR);
+};
+
+/** The process that a worker id names, wherever it ran; null for an id of another kind. */
+export const workerProcess = (workerId: string): ProcessIdentity | null => {
+  const [, bootId, pid, ...startTime] = workerId.split(SEPARATOR);
+  if (bootId === undefined || startTime.length === 0 || !/^\d+$/.test(pid ?? "")) return null;
+  return { bootId, pid: Number(pid), startTime: startTime.join(SEPARATOR) };
+};

@@ -1,0 +1,233 @@
+import { effectiveConfig, type JobSchedulerConfig } from "office-contract/config.ts";
+import type { Database } from "../../db/connection.ts";
+import { officeLoad } from "../../db/queries/officeLoad.ts";
+import type { ClaimedJob, Settlement } from "../../db/transitions/runPass.ts";
+import { type AvailableSlots, availableSlots } from "../../domain/admission.ts";
+import type { Exit } from "../../domain/lifecycle.ts";
+import type { SessionOutcome } from "../../domain/outcome.ts";
+import { decideExit, retryDelayMs } from "../../domain/retryPolicy.ts";
+import type { Logger } from "../../platform/log.ts";
+import { randomFraction } from "../../platform/random.ts";
+import type { SessionEnd, SessionRuntime } from "../session/runtime.ts";
+import { TimeoutManager } from "./TimeoutManager.ts";
+
+export interface ExecutionQueueOptions {
+  database: Database;
+  runtime: SessionRuntime;
+  log: Logger;
+  /** Most sessions of this worker at a time; null: as many as the offices allow. */
+  sessionsMax: number | null;
+}
+
+/**
+ * A session's own clock starts with its program: on a busy machine well after its claim. Until then, and a little more,
+ * its deadline is its host's business alone.
+ */
+const WATCH_MARGIN_MS = 30_000;
+
+/** A claimed job, and the settings that its office had at the claim. */
+interface Execution {
+  job: ClaimedJob;
+  config: JobSchedulerConfig;
+}
+
+/** A failure that no retry follows. */
+export interface PermanentFailure {
+  job: ClaimedJob;
+  exit: Exit;
+}
+
+/**
+ * This worker's executions from their claim until their end is on record: starts their sessions, and turns each
+ * session's end into a settlement for the next pass. Settlements wait here until the database has taken them.
+ */
+export class ExecutionQueue {
+  readonly #database: Database;
+  readonly #runtime: SessionRuntime;
+  readonly #log: Logger;
+  readonly #sessionsMax: number | null;
+  readonly #timeouts: TimeoutManager;
+  readonly #live = new Map<string, Execution>();
+  /** Those of them whose session has not ended. */
+  readonly #running = new Set<string>();
+  /** Per office, what has ended and is not on record yet. */
+  readonly #ended = new Map<string, Settlement[]>();
+  /** Called when an office has something to settle. */
+  onSettlement: (officeId: string) => void = () => {};
+  /** Called when a job has failed or timed out for good, after that is on record. */
+  onPermanentFailure: (failure: PermanentFailure) => void = () => {};
+
+  constructor({ database, runtime, log, sessionsMax }: ExecutionQueueOptions) {
+    this.#database = database;
+    this.#runtime = runtime;
+    this.#log = log;
+    this.#sessionsMax = sessionsMax;
+    this.#timeouts = new TimeoutManager((executionId) => runtime.stop(executionId, "timeout"));
+  }
+
+  /** An office's free slots by its limits; null when there is no such office. What a claim goes by is the database. */
+  async getAvailableSlots(officeId: string): Promise<AvailableSlots | null> {
+    const load = await officeLoad(this.#database, officeId);
+    return load === null ? null : availableSlots(effectiveConfig(load.config), load.running_roles);
+  }
+
+  /** How many more sessions this worker may start; null: no limit of its own. */
+  get capacity(): number | null {
+    return this.#sessionsMax === null ? null : Math.max(this.#sessionsMax - this.#running.size, 0);
+  }
+
+  /** Executions that are claimed and not yet on record as ended. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  has(executionId: string): boolean {
+    return this.#live.has(executionId);
+  }
+
+  /** Starts the session of a claimed job. */
+  executeJob(job: ClaimedJob, config: JobSchedulerConfig): void {
+    this.#take(job, config);
+    if (job.session === null) {
+      const message = `nothing says how to run it: the job has no command, and the office has none for role ${job.role}`;
+      const outcome: SessionOutcome = { kind: "failed", errorClass: "INVALID_JOB", message, exitCode: null };
+      this.onJobComplete({ executionId: job.execution_id, outcome, directory: null });
+      return;
+    }
+    this.#timeouts.setTimer(job.execution_id, job.timeout_ms + WATCH_MARGIN_MS);
+    this.#runtime.start(
+      {
+        executionId: job.execution_id,
+        officeId: job.office_id,
+        taskId: job.task_id,
+        jobId: job.job_id,
+        jobKey: job.key,
+        role: job.role,
+        attempt: job.attempt,
+        fencingToken: job.fencing_token,
+        title: job.title,
+        prompt: job.description,
+        spec: job.session,
+        timeoutMs: job.timeout_ms,
+      },
+      (end) => this.onJobComplete(end),
+    );
+  }
+
+  /** Gives back a claimed job whose session is not to start any more. */
+  handBack(job: ClaimedJob, config: JobSchedulerConfig): void {
+    this.#take(job, config);
+    const outcome: SessionOutcome = { kind: "stopped", cause: "interrupted" };
+    this.onJobComplete({ executionId: job.execution_id, outcome, directory: null });
+  }
+
+  #take(job: ClaimedJob, config: JobSchedulerConfig): void {
+    this.#live.set(job.execution_id, { job, config });
+    this.#running.add(job.execution_id);
+  }
+
+  /** A session has ended, all its processes with it: its execution is settled with the next pass. */
+  onJobComplete({ executionId, outcome, directory }: SessionEnd): void {
+    const execution = this.#live.get(executionId);
+    if (execution === undefined || !this.#running.delete(executionId)) return;
+    const { job } = execution;
+    this.#timeouts.clearTimer(executionId);
+    const exit = this.handleFailure(execution, outcome);
+    const settlement: Settlement = {
+      executionId,
+      jobId: job.job_id,
+      officeId: job.office_id,
+      fencingToken: job.fencing_token,
+      exit,
+      details: {
+        ...(directory !== null && { output: directory }),
+        ...(exit.way === "retrying" && { retry: job.retry_count + 1, max_retries: job.max_retries }),
+      },
+    };
+    this.#settleLater(settlement);
+  }
+
+  /** What becomes of an execution that ended like this: done, tried again, or one of the bad ends. */
+  handleFailure({ job, config }: Execution, outcome: SessionOutcome): Exit {
+    return decideExit(outcome, {
+      retryCount: job.retry_count,
+      maxRetries: job.max_retries,
+      config,
+      random: randomFraction(),
+    });
+  }
+
+  /** The wait before retry `retry` (1 for the first), in ms. */
+  calculateRetryDelay(config: JobSchedulerConfig, retry: number): number {
+    return retryDelayMs(config, retry, randomFraction());
+  }
+
+  /** Takes out what waits to be settled in some offices, one settlement a job. What cannot be stored must be put back. */
+  takeSettlements(officeIds: readonly string[]): Settlement[] {
+    const taken = new Map<string, Settlement>();
+    for (const officeId of officeIds) {
+      const waiting = this.#ended.get(officeId) ?? [];
+      this.#ended.delete(officeId);
+      for (const settlement of waiting) {
+        if (taken.has(settlement.jobId)) this.#settleLater(settlement);
+        else taken.set(settlement.jobId, settlement);
+      }
+    }
+    return [...taken.values()];
+  }
+
+  /** Wakes nobody: who puts back knows when to try again. */
+  putBack(settlements: readonly Settlement[]): void {
+    for (const settlement of settlements) this.#keep(settlement);
+  }
+
+  /** The database has taken these settlements; those that are not in `settled` were not ours any more. */
+  onSettled(settlements: readonly Settlement[], settled: ReadonlySet<string>): void {
+    for (const { executionId, exit } of settlements) {
+      const job = this.#live.get(executionId)?.job;
+      this.#live.delete(executionId);
+      if (job === undefined) continue;
+      if (!settled.has(executionId)) {
+        this.#log.warn(
+          { execution_id: executionId, job_id: job.job_id },
+          "its end came too late: the execution is not this worker's any more",
+        );
+      } else if (exit.way === "failed" || exit.way === "timed_out") {
+        this.notifyFailure({ job, exit });
+      }
+    }
+  }
+
+  /** Tells whoever wants to know that a job has failed for good. */
+  notifyFailure(failure: PermanentFailure): void {
+    const { job, exit } = failure;
+    this.#log.warn(
+      { job_id: job.job_id, job_key: job.key, error_class: exit.errorClass },
+      `job failed for good: ${exit.errorMessage}`,
+    );
+    this.onPermanentFailure(failure);
+  }
+
+  /** Asks every session to stop; their jobs go back to the queue. */
+  interruptAll(): void {
+    for (const executionId of this.#running) this.#runtime.stop(executionId, "interrupted");
+  }
+
+  /** Asks sessions of cancelled jobs to stop. Those that are not this worker's are passed over. */
+  stopCancelled(executionIds: readonly string[]): void {
+    for (const executionId of executionIds) {
+      if (this.#running.has(executionId)) this.#runtime.stop(executionId, "cancelled");
+    }
+  }
+
+  #settleLater(settlement: Settlement): void {
+    this.#keep(settlement);
+    this.onSettlement(settlement.officeId);
+  }
+
+  #keep(settlement: Settlement): void {
+    const waiting = this.#ended.get(settlement.officeId);
+    if (waiting === undefined) this.#ended.set(settlement.officeId, [settlement]);
+    else waiting.push(settlement);
+  }
+}

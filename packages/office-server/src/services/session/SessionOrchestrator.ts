@@ -1,0 +1,174 @@
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { SessionOutcome, StopCause } from "../../domain/outcome.ts";
+import { type Environment, refusedNames } from "./environment.ts";
+import {
+  type ControlRecord,
+  type OutputLimits,
+  outputPath,
+  readRecord,
+  type StartSpec,
+  stdinPath,
+  writeRecord,
+} from "./host/records.ts";
+import { type HostEnd, HostPool, type HostProcess } from "./hostPool.ts";
+import { endSession } from "./leftBehind.ts";
+import { judgeSession } from "./OutputMonitor.ts";
+import type { SessionEnd, SessionRequest, SessionRuntime } from "./runtime.ts";
+import { type StartContext, startSpecOf } from "./startSpec.ts";
+
+const MEBIBYTE = 1024 * 1024;
+const HOSTS_TRIED_MAX = 3;
+
+export interface SessionOrchestratorOptions {
+  /** Absolute. Each session gets a folder in it, named after its execution. */
+  sessionsDirectory: string;
+  /** The operator's, of which sessions get the allowed part. */
+  environment: Environment;
+  /** Told what an operator should know. */
+  log?: (message: string) => void;
+  /** Hosts that wait, started, for the next session. Default 1. */
+  spareHosts?: number;
+  /** From SIGTERM to SIGKILL. Default 10 s. */
+  termGraceMs?: number;
+  /** Default 8 MiB each for head and tail. */
+  outputLimits?: OutputLimits;
+}
+
+interface RunningSession {
+  directory: string;
+  control: ControlRecord;
+  host: HostProcess | null;
+}
+
+/** Starts sessions, each in a host process of its own, and learns how they ended. */
+export class SessionOrchestrator implements SessionRuntime {
+  readonly #sessionsDirectory: string;
+  readonly #context: StartContext;
+  readonly #hosts: HostPool;
+  readonly #log: (message: string) => void;
+  readonly #sessions = new Map<string, RunningSession>();
+
+  constructor(options: SessionOrchestratorOptions) {
+    const { sessionsDirectory, environment, spareHosts = 1, termGraceMs = 10_000, log = () => {} } = options;
+    const output = options.outputLimits ?? { headBytes: 8 * MEBIBYTE, tailBytes: 8 * MEBIBYTE };
+    this.#sessionsDirectory = sessionsDirectory;
+    this.#context = { environment, installation: import.meta.dirname, termGraceMs, output };
+    this.#hosts = new HostPool(sessionsDirectory, spareHosts, environment);
+    this.#log = log;
+    const refused = refusedNames(environment);
+    if (refused.length > 0) log(`SESSION_ENV names what no session may see, and it is left out: ${refused.join(", ")}`);
+  }
+
+  get running(): number {
+    return this.#sessions.size;
+  }
+
+  /** Starts the spare hosts, so that the first session starts as fast as all others. Optional. */
+  warmUp(): void {
+    this.#hosts.fill();
+  }
+
+  start(request: SessionRequest, onEnd: (end: SessionEnd) => void): void {
+    const { executionId } = request;
+    if (this.#sessions.has(executionId)) {
+      const outcome: SessionOutcome = { kind: "crashed", message: `execution ${executionId} is running already` };
+      queueMicrotask(() => onEnd({ executionId, outcome, directory: null }));
+      return;
+    }
+    const directory = join(this.#sessionsDirectory, executionId);
+    const session: RunningSession = { directory, control: { stop: null, timeoutMs: null }, host: null };
+    this.#sessions.set(executionId, session);
+    void this.#run(request, session).then((outcome) => {
+      this.#sessions.delete(executionId);
+      onEnd({ executionId, outcome, directory: existsSync(directory) ? directory : null });
+    });
+  }
+
+  stop(executionId: string, cause: StopCause): void {
+    const session = this.#sessions.get(executionId);
+    if (session === undefined || session.control.stop !== null) return;
+    session.control.stop = cause;
+    if (!this.#tellHost(session)) session.host?.interrupt();
+  }
+
+  setTimeout(executionId: string, timeoutMs: number): void {
+    const session = this.#sessions.get(executionId);
+    if (session === undefined) return;
+    session.control.timeoutMs = timeoutMs;
+    this.#tellHost(session);
+  }
+
+  /** Ends the spare hosts. Sessions go on: they need no worker. */
+  async close(): Promise<void> {
+    await this.#hosts.stop();
+  }
+
+  async #run(request: SessionRequest, session: RunningSession): Promise<SessionOutcome> {
+    try {
+      const spec = this.#prepare(request, session.directory);
+      const hostEnd = await this.#runInHost(session);
+      return await this.#judge(spec, session, hostEnd);
+    } catch (error) {
+      return { kind: "crashed", message: `the session could not be run: ${(error as Error).message}` };
+    }
+  }
+
+  /** Writes down all that the host needs. A folder that is there already means that the execution has run before. */
+  #prepare(request: SessionRequest, directory: string): StartSpec {
+    const { spec, stdin } = startSpecOf(request, this.#context);
+    mkdirSync(this.#sessionsDirectory, { recursive: true, mode: 0o700 });
+    mkdirSync(directory, { mode: 0o700 });
+    writeRecord(directory, "spec", spec);
+    if (stdin !== null) writeFileSync(stdinPath(directory), stdin, { mode: 0o600 });
+    return spec;
+  }
+
+  /** Resolves when nothing of the session is left, with how its host ended. */
+  async #runInHost(session: RunningSession): Promise<HostEnd> {
+    const { directory } = session;
+    for (let tried = 1; ; tried++) {
+      session.host = this.#assignHost(directory);
+      const end = await session.host.exited;
+      if (end.clean && readRecord(directory, "exit") !== null) return end;
+      this.#log(`a session host died (${end.how}); what it wrote is in ${join(this.#sessionsDirectory, "hosts.log")}`);
+      await endSession(directory, this.#context.termGraceMs);
+      const started = (readRecord(directory, "host")?.startedAt ?? null) !== null;
+      if (started || session.control.stop !== null || tried === HOSTS_TRIED_MAX) return end;
+    }
+  }
+
+  #assignHost(directory: string): HostProcess {
+    const host = this.#hosts.take();
+    if (host.identity === null) return host;
+    try {
+      writeRecord(directory, "host", { host: host.identity, startedAt: null, program: null });
+    } catch (error) {
+      host.dismiss();
+      throw error;
+    }
+    host.assign(directory);
+    return host;
+  }
+
+  async #judge(spec: StartSpec, { directory, control }: RunningSession, hostEnd: HostEnd): Promise<SessionOutcome> {
+    const exit = readRecord(directory, "exit");
+    // We asked it to stop, and it stopped, even if it was not the host that did it for our reason.
+    if (control.stop !== null && (exit === null || exit.stopCause === "interrupted")) {
+      return { kind: "stopped", cause: control.stop };
+    }
+    if (exit === null) return { kind: "crashed", message: `the session's host died (${hostEnd.how})` };
+    return judgeSession(spec.command, outputPath(directory), exit);
+  }
+
+  #tellHost({ directory, control, host }: RunningSession): boolean {
+    try {
+      writeRecord(directory, "control", control);
+    } catch (error) {
+      this.#log(`cannot write control.json in ${directory}: ${(error as Error).message}`);
+      return false;
+    }
+    host?.wake();
+    return true;
+  }
+}

@@ -1,0 +1,155 @@
+import type { ChildProcess } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
+import type { StopCause } from "../../../domain/outcome.ts";
+import { monotonicMs, wallClock } from "../../../platform/clock.ts";
+import { identityOf } from "../../../platform/processIdentity.ts";
+import { pause, setLongTimer, type Timer } from "../../../platform/timers.ts";
+import { OutputFile } from "./outputFile.ts";
+import type { OutputPipe } from "./outputPipe.ts";
+import {
+  type ControlRecord,
+  type ExitRecord,
+  type HostRecord,
+  outputPath,
+  readRecord,
+  reserveExitRecord,
+  type StartSpec,
+  stdinPath,
+  writeExitRecord,
+  writeRecord,
+} from "./records.ts";
+import { SessionProcesses } from "./sessionProcesses.ts";
+import { type Started, startProgram } from "./startProgram.ts";
+
+const RETRY_RECORD_MS = 250;
+
+type HowItEnded = Pick<ExitRecord, "exitCode" | "signal" | "startError">;
+
+/** One session from its start to the end of its last process. */
+export class HostedSession {
+  readonly #directory: string;
+  readonly #spec: StartSpec;
+  readonly #startedAt = wallClock();
+  readonly #startedAtMs = monotonicMs();
+  #stopCause: StopCause | null = null;
+  #deadline: Timer | null = null;
+  /** Known while the program runs and until the last of its processes is gone. */
+  #processes: SessionProcesses | null = null;
+  #ended = false;
+  /** Asked to stop after the end: then nobody waits any longer for what cannot be written. */
+  #hurried = false;
+
+  /** @throws when the folder holds no spec */
+  constructor(directory: string) {
+    this.#directory = directory;
+    const spec = readRecord(directory, "spec");
+    if (spec === null) throw new Error(`no spec.json in ${directory}`);
+    this.#spec = spec;
+  }
+
+  /** Resolves when every process of the session is gone and its end is on disk. */
+  async run(pipe: OutputPipe): Promise<void> {
+    const output = new OutputFile(outputPath(this.#directory), this.#spec.output);
+    pipe.readInto((bytes) => output.write(bytes));
+    this.applyControl();
+    const end = this.#stopCause === null ? await this.#runProgram(pipe) : neverStarted;
+    this.#ended = true;
+    this.#deadline?.cancel();
+    // The record comes first; but a disk that cannot take it must not keep what is left of the session alive.
+    await Promise.all([this.#recordExit(end), this.#processes?.end()]);
+    pipe.drain();
+    output.close();
+  }
+
+  /** The first cause counts; once the program has ended by itself, none does. */
+  stop(cause: StopCause): void {
+    this.#hurried ||= this.#ended;
+    if (this.#ended || this.#stopCause !== null) return;
+    this.#stopCause = cause;
+    void this.#processes?.end();
+  }
+
+  /** Does what the worker has written down since. Never throws: what cannot be read now is read later. */
+  applyControl(): void {
+    let control: ControlRecord | null;
+    try {
+      control = readRecord(this.#directory, "control");
+    } catch {
+      setLongTimer(() => this.applyControl(), RETRY_RECORD_MS);
+      return;
+    }
+    if (control === null) return;
+    if (control.timeoutMs !== null) {
+      this.#spec.timeoutMs = control.timeoutMs;
+      if (this.#deadline !== null) this.#setDeadline();
+    }
+    if (control.stop !== null) this.stop(control.stop);
+  }
+
+  async #runProgram(pipe: OutputPipe): Promise<HowItEnded> {
+    const started = await this.#start(pipe);
+    if ("startError" in started) return { ...neverStarted, startError: started.startError };
+    const { child } = started;
+    return new Promise((resolve) => {
+      child.once("exit", (exitCode, signal) => resolve({ exitCode, signal, startError: null }));
+    });
+  }
+
+  #start(pipe: OutputPipe): Started | Promise<Started> {
+    const path = stdinPath(this.#directory);
+    const stdinFd = existsSync(path) ? openSync(path, "r") : null;
+    reserveExitRecord(this.#directory);
+    this.#recordHost(null);
+    const started = startProgram(this.#spec, stdinFd ?? "ignore", pipe.writeFd);
+    pipe.closeWriteEnd();
+    if (stdinFd !== null) closeSync(stdinFd);
+    if ("child" in started) this.#supervise(started.child);
+    return started;
+  }
+
+  #supervise(child: ChildProcess & { pid: number }): void {
+    const leader = identityOf(child.pid);
+    const { executionId, termGraceMs } = this.#spec;
+    this.#processes = new SessionProcesses({ executionId, leader }, termGraceMs);
+    this.#setDeadline();
+    try {
+      this.#recordHost(leader);
+    } catch {
+      // A full disk. The program can still be found by its environment.
+    }
+  }
+
+  #setDeadline(): void {
+    this.#deadline?.cancel();
+    const leftMs = this.#startedAtMs + this.#spec.timeoutMs - monotonicMs();
+    this.#deadline = setLongTimer(() => this.stop("timeout"), leftMs);
+  }
+
+  #recordHost(program: HostRecord["program"]): void {
+    const host = identityOf(process.pid);
+    if (host === null) throw new Error("the host cannot find itself");
+    writeRecord(this.#directory, "host", { host, startedAt: this.#startedAt.toISOString(), program });
+  }
+
+  async #recordExit(end: HowItEnded): Promise<void> {
+    const record: ExitRecord = {
+      ...end,
+      stopCause: this.#stopCause,
+      startedAt: this.#startedAt.toISOString(),
+      endedAt: wallClock().toISOString(),
+      durationMs: Math.round(monotonicMs() - this.#startedAtMs),
+    };
+    for (;;) {
+      try {
+        writeExitRecord(this.#directory, record);
+        return;
+      } catch (error) {
+        // Without its folder nobody can ask for the record any more.
+        if (this.#hurried || (error as NodeJS.ErrnoException).code === "ENOENT") return;
+        await pause(RETRY_RECORD_MS);
+      }
+    }
+  }
+}
+
+const neverStarted: HowItEnded = { exitCode: null, signal: null, startError: null };

@@ -1,0 +1,170 @@
+import { join } from "node:path";
+import type { JobEvent } from "office-contract/events.ts";
+import { isFinal } from "office-contract/vocabulary.ts";
+import type { Database } from "../db/connection.ts";
+import { type TaskJobRow, taskJobs } from "../db/queries/taskJobs.ts";
+import { cancelJobs } from "../db/transitions/cancelJobs.ts";
+import { blockedJobs, isStandstill, type JobProgress } from "../domain/standstill.ts";
+import type { Config } from "../platform/config.ts";
+import type { Logger } from "../platform/log.ts";
+import { setLongTimer } from "../platform/timers.ts";
+import { currentWorkerId } from "../platform/workerId.ts";
+import { EventFeed } from "../services/events/EventFeed.ts";
+import { DependencyResolver } from "../services/scheduler/DependencyResolver.ts";
+import { ExecutionQueue } from "../services/scheduler/ExecutionQueue.ts";
+import { SchedulerLoop } from "../services/scheduler/SchedulerLoop.ts";
+import { recoverExecutions } from "../services/session/recovery.ts";
+import { SessionOrchestrator } from "../services/session/SessionOrchestrator.ts";
+
+const TERM_GRACE_MS = 10_000;
+const READ_AGAIN_MS = 1_000;
+
+export const sessionsDirectoryOf = (officeHome: string): string => join(officeHome, "sessions");
+
+/** Before anything is claimed: puts on record what became of the sessions of workers of this machine that died. */
+export const recoverLeftBehind = (database: Database, config: Config, log: Logger): Promise<number> =>
+  recoverExecutions({
+    database,
+    sessionsDirectory: sessionsDirectoryOf(config.officeHome),
+    workerId: currentWorkerId(),
+    onlyThisMachine: config.databaseUrl === null,
+    termGraceMs: TERM_GRACE_MS,
+    log,
+  });
+
+export interface TaskWorkerOptions {
+  database: Database;
+  config: Config;
+  log: Logger;
+  officeId: string;
+  taskId: string;
+  /** Gets the task's events, each once and in order. */
+  onEvents: (events: readonly JobEvent[]) => void;
+}
+
+/** A job that waits for one that came to a bad end. */
+export interface BlockedJob {
+  key: string;
+  /** The keys of its dependencies that keep it from running. */
+  by: string[];
+}
+
+/** Runs one task to its end within this process. What `office run` is made of. */
+export class TaskWorker {
+  readonly #options: TaskWorkerOptions;
+  readonly #orchestrator: SessionOrchestrator;
+  readonly #queue: ExecutionQueue;
+  readonly #loop: SchedulerLoop;
+  /** Jobs that have not come to an end. */
+  readonly #open = new Set<string>();
+  /** Whether any job came to a bad end: then others may wait for it in vain. */
+  #anyEndedBadly = false;
+  #feed: EventFeed | null = null;
+  #finish: () => void = () => {};
+  /** Resolves when every session is gone and every job of the task has ended, or none can run any more. */
+  readonly finished: Promise<void>;
+
+  constructor(options: TaskWorkerOptions) {
+    const { database, config, log, taskId } = options;
+    this.#options = options;
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    this.#orchestrator = new SessionOrchestrator({
+      sessionsDirectory: sessionsDirectoryOf(config.officeHome),
+      environment: config.environment,
+      termGraceMs: TERM_GRACE_MS,
+      log: (message) => log.warn(message),
+    });
+    this.#queue = new ExecutionQueue({ database, runtime: this.#orchestrator, log, sessionsMax: config.maxSessions });
+    this.#loop = new SchedulerLoop({
+      database,
+      queue: this.#queue,
+      resolver: new DependencyResolver(database),
+      log,
+      workerId: currentWorkerId(),
+      tickIntervalMs: config.tickIntervalMs,
+      taskId,
+    });
+    this.#loop.onPass = () => void this.#follow();
+  }
+
+  /** Starts working. Events from `after` on are handed out. */
+  async start(after: number): Promise<void> {
+    const { database, officeId, taskId } = this.#options;
+    this.#orchestrator.warmUp();
+    for (const job of await taskJobs(database, taskId)) {
+      if (!isFinal(job.status)) this.#open.add(job.id);
+      else if (job.status !== "done") this.#anyEndedBadly = true;
+    }
+    this.#feed = new EventFeed(database, officeId, after, (events) => this.#onEvents(events));
+    await this.#follow();
+    await this.#loop.start();
+    // Another process may have ended the last job between the two reads above.
+    await this.#follow();
+  }
+
+  /** Whether every job of the task is done. */
+  async allDone(): Promise<boolean> {
+    const jobs = await taskJobs(this.#options.database, this.#options.taskId);
+    return jobs.every((job) => job.status === "done");
+  }
+
+  /** The jobs that no run will start, in the plan's order: a bad end that does not cancel leaves its dependents waiting. */
+  async blocked(): Promise<BlockedJob[]> {
+    const jobs = await taskJobs(this.#options.database, this.#options.taskId);
+    const keys = new Map(jobs.map(({ id, key }) => [id, key]));
+    const causes = blockedJobs(jobs.map(progressOf));
+    return jobs.flatMap(({ id, key }) => {
+      const by = causes.get(id);
+      return by === undefined ? [] : [{ key, by: by.map((cause) => keys.get(cause) ?? cause) }];
+    });
+  }
+
+  /** Cancels every job of the task that has not ended, running ones included. Returns how many sessions are being stopped. */
+  async cancel(message: string): Promise<number> {
+    const { database, officeId, taskId } = this.#options;
+    const ids = (await taskJobs(database, taskId)).map(({ id }) => id);
+    const { stopping } = await cancelJobs(database, officeId, ids, message);
+    this.#queue.stopCancelled(stopping);
+    await this.#follow();
+    return stopping.length;
+  }
+
+  /** Stops working and waits until all is quiet. Sessions that still run are stopped, their jobs go back to the queue. */
+  async stop(): Promise<void> {
+    await this.#loop.stop("interrupt");
+    await this.#orchestrator.close();
+    await this.#feed?.read();
+  }
+
+  async #follow(): Promise<void> {
+    try {
+      await this.#feed?.read();
+      if (this.#queue.size === 0 && (this.#open.size === 0 || (await this.#standsStill()))) this.#finish();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "could not read the event log, and will try again");
+      setLongTimer(() => void this.#follow(), READ_AGAIN_MS);
+    }
+  }
+
+  async #standsStill(): Promise<boolean> {
+    if (!this.#anyEndedBadly) return false;
+    const jobs = await taskJobs(this.#options.database, this.#options.taskId);
+    return isStandstill(jobs.map(progressOf));
+  }
+
+  #onEvents(events: readonly JobEvent[]): void {
+    const own = events.filter((event) => event.task_id === this.#options.taskId);
+    for (const event of own) {
+      if (ENDS.has(event.type)) this.#open.delete(event.job_id);
+      else this.#open.add(event.job_id);
+      if (ENDS.has(event.type) && event.type !== "job_completed") this.#anyEndedBadly = true;
+    }
+    this.#options.onEvents(own);
+  }
+}
+
+const progressOf = ({ id, status, depends_on: dependsOn }: TaskJobRow): JobProgress => ({ id, status, dependsOn });
+
+const ENDS: ReadonlySet<JobEvent["type"]> = new Set(["job_completed", "job_failed", "job_timeout", "job_cancelled"]);

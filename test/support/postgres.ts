@@ -1,0 +1,52 @@
+import { randomUUID } from "node:crypto";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import type { TestProject } from "vitest/node";
+import { acquireEmbeddedPostgres } from "../../packages/office-server/src/db/embedded/embeddedPostgres.ts";
+import { migrate } from "../../packages/office-server/src/db/migrate.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Connects to the server of the run, as its superuser. */
+    postgresUrl: string;
+    /** A database with every migration applied, to clone from. Nobody may be connected to it. */
+    templateDatabase: string;
+  }
+}
+
+const TEMPLATE = "office_template";
+
+// The run's data is thrown away, so nothing waits for the disk.
+const SETTINGS = { fsync: "off", synchronous_commit: "off", full_page_writes: "off", max_connections: "200" };
+
+/** Starts one PostgreSQL for the run and prepares the template database. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const home = join(tmpdir(), `office-test-${randomUUID()}`);
+  const server = await acquireEmbeddedPostgres(home, { settings: SETTINGS });
+  const tearDown = async (): Promise<void> => {
+    await server.release();
+    rmSync(home, { recursive: true, force: true });
+  };
+  try {
+    await createTemplate(server.url);
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+  project.provide("postgresUrl", server.url);
+  project.provide("templateDatabase", TEMPLATE);
+  return tearDown;
+}
+
+async function createTemplate(serverUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  try {
+    await client.query(`CREATE DATABASE ${TEMPLATE}`);
+  } finally {
+    await client.end();
+  }
+  await migrate(new URL(`/${TEMPLATE}`, serverUrl).href, { schema: "public" });
+}
