@@ -76,17 +76,18 @@ export async function runPass(database: Queryable, request: PassRequest): Promis
 const asParameter = (settlements: readonly Settlement[]) =>
   Object.fromEntries(settlements.map((settlement) => [settlement.jobId, asRow(settlement)]));
 
+/** What says nothing is left out: reading this JSON is a good part of what a pass costs. */
 const asRow = ({ executionId, fencingToken, exit, details }: Settlement) => ({
   execution_id: executionId,
   fencing_token: fencingToken,
   execution_status: exit.executionState,
   job_status: exit.jobState,
-  retry_delay_ms: exit.retryDelayMs,
-  costs_retry: exit.costsRetry,
-  error_class: exit.errorClass,
-  error_message: exit.errorMessage,
-  exit_code: exit.exitCode,
-  result: exit.result,
+  retry_delay_ms: exit.jobState === "pending" ? exit.retryDelayMs : undefined,
+  costs_retry: exit.costsRetry || undefined,
+  error_class: exit.errorClass ?? undefined,
+  error_message: exit.errorMessage ?? undefined,
+  exit_code: exit.exitCode ?? undefined,
+  result: exit.result ?? undefined,
   details: exit.jobState === "done" ? details : { ...details, ...failureDetails(exit) },
 });
 

@@ -1,7 +1,7 @@
 -- Ends executions as their sessions' outcomes say, and moves their jobs out of `processing`.
 --
--- p_settlements: {job id: {execution_id, fencing_token, execution_status, job_status, retry_delay_ms, costs_retry,
---   error_class, error_message, exit_code, result, details}}. A stale token changes nothing; a job that was cancelled
+-- p_settlements: {job id: {execution_id, fencing_token, execution_status, job_status, details, and where there is any
+--   retry_delay_ms, costs_retry, error_class, error_message, exit_code, result}}. A stale token changes nothing; a job that was cancelled
 -- meanwhile stays cancelled and only its execution ends.
 -- Returns the executions that it ended, the jobs that came to a good or a bad end, and the events.
 --
@@ -41,7 +41,7 @@ BEGIN
       cancelled_at = CASE v_end ->> 'job_status' WHEN 'cancelled' THEN p_now END,
       run_at = CASE v_end ->> 'job_status' WHEN 'pending' THEN
         p_now + make_interval(secs => (v_end ->> 'retry_delay_ms')::bigint / 1000.0) END,
-      retry_count = j.retry_count + (v_end ->> 'costs_retry')::boolean::integer,
+      retry_count = j.retry_count + (v_end ? 'costs_retry')::integer,
       error_class = v_end ->> 'error_class', error_message = v_end ->> 'error_message', result = v_end -> 'result'
     WHERE j.id = v_job.id AND j.status = 'processing'
     RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, j.status, j.run_at INTO v_job;
@@ -86,7 +86,7 @@ BEGIN
       cancelled_at = CASE p_settlements -> j.id::text ->> 'job_status' WHEN 'cancelled' THEN p_now END,
       run_at = CASE p_settlements -> j.id::text ->> 'job_status' WHEN 'pending' THEN
         p_now + make_interval(secs => (p_settlements -> j.id::text ->> 'retry_delay_ms')::bigint / 1000.0) END,
-      retry_count = j.retry_count + (p_settlements -> j.id::text ->> 'costs_retry')::boolean::integer,
+      retry_count = j.retry_count + (p_settlements -> j.id::text ? 'costs_retry')::integer,
       error_class = p_settlements -> j.id::text ->> 'error_class',
       error_message = p_settlements -> j.id::text ->> 'error_message',
       result = p_settlements -> j.id::text -> 'result'

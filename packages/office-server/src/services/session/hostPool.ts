@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { identityOf, type ProcessIdentity } from "../../platform/processIdentity.ts";
 import { setLongTimer, type Timer } from "../../platform/timers.ts";
 import type { Environment } from "./environment.ts";
+import { SAYS_STARTED } from "./host/records.ts";
 
-// Starting a host keeps a processor busy: the session that has just begun comes first.
-const REFILL_DELAY_MS = 15;
+// Starting a host keeps a processor busy for a while: a program that has just been started comes first.
+const REFILL_DELAY_MS = 20;
 const HOST_PROGRAM = join(import.meta.dirname, "host", "main.ts");
 
 export interface HostEnd {
@@ -22,6 +23,8 @@ export class HostProcess {
   readonly identity: ProcessIdentity | null;
   /** Resolves when the process is gone. */
   readonly exited: Promise<HostEnd>;
+  /** Resolves when its session's program has been started, or will never be. */
+  readonly underWay: Promise<unknown>;
   readonly #child: ChildProcess;
   #alive = true;
   #hearsSignals = false;
@@ -47,7 +50,13 @@ export class HostProcess {
     void this.exited.then(() => (this.#alive = false));
     // It may die before it reads; its exit tells.
     this.#child.stdin?.on("error", () => {});
-    this.#child.stdout?.once("data", () => this.#becomeReady());
+    const started = new Promise<void>((resolve) => {
+      this.#child.stdout?.on("data", (said: Buffer) => {
+        this.#hear();
+        if (said.includes(SAYS_STARTED)) resolve();
+      });
+    });
+    this.underWay = Promise.race([started, this.exited]);
     this.#unref();
   }
 
@@ -78,9 +87,9 @@ export class HostProcess {
     this.#child.stdin?.end();
   }
 
-  #becomeReady(): void {
+  /** Whatever it says, it has set up its signals before. */
+  #hear(): void {
     this.#hearsSignals = true;
-    this.#child.stdout?.destroy();
     if (this.#wakePending) this.wake();
   }
 
@@ -119,7 +128,7 @@ export class HostPool {
   take(): HostProcess {
     this.#spares = this.#spares.filter(({ usable }) => usable);
     const host = this.#spares.shift() ?? this.#startHost();
-    this.#refill ??= setLongTimer(() => this.#refillNow(), REFILL_DELAY_MS);
+    void host.underWay.then(() => this.#refillSoon());
     return host;
   }
 
@@ -130,6 +139,10 @@ export class HostPool {
     const spares = this.#spares.splice(0);
     for (const spare of spares) spare.dismiss();
     await Promise.all(spares.map(({ exited }) => exited));
+  }
+
+  #refillSoon(): void {
+    this.#refill ??= setLongTimer(() => this.#refillNow(), REFILL_DELAY_MS);
   }
 
   #refillNow(): void {

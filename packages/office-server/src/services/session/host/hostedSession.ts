@@ -5,7 +5,7 @@ import { monotonicMs, wallClock } from "../../../platform/clock.ts";
 import { identityOf } from "../../../platform/processIdentity.ts";
 import { pause, setLongTimer, type Timer } from "../../../platform/timers.ts";
 import { OutputFile } from "./outputFile.ts";
-import type { OutputPipe } from "./outputPipe.ts";
+import type { ProgramOutput } from "./outputPipe.ts";
 import {
   type ControlRecord,
   type ExitRecord,
@@ -39,16 +39,23 @@ export class HostedSession {
   /** Asked to stop after the end: then nobody waits any longer for what cannot be written. */
   #hurried = false;
 
-  /** @throws when the folder holds no spec */
-  constructor(directory: string) {
+  readonly #onStarted: () => void;
+
+  /**
+   * `onStarted` is called once the program has been started, or could not be.
+   *
+   * @throws when the folder holds no spec
+   */
+  constructor(directory: string, onStarted: () => void) {
     this.#directory = directory;
+    this.#onStarted = onStarted;
     const spec = readRecord(directory, "spec");
     if (spec === null) throw new Error(`no spec.json in ${directory}`);
     this.#spec = spec;
   }
 
   /** Resolves when every process of the session is gone and its end is on disk. */
-  async run(pipe: OutputPipe): Promise<void> {
+  async run(pipe: ProgramOutput): Promise<void> {
     const output = new OutputFile(outputPath(this.#directory), this.#spec.output);
     pipe.readInto((bytes) => output.write(bytes));
     this.applyControl();
@@ -86,7 +93,7 @@ export class HostedSession {
     if (control.stop !== null) this.stop(control.stop);
   }
 
-  async #runProgram(pipe: OutputPipe): Promise<HowItEnded> {
+  async #runProgram(pipe: ProgramOutput): Promise<HowItEnded> {
     const started = await this.#start(pipe);
     if ("startError" in started) return { ...neverStarted, startError: started.startError };
     const { child } = started;
@@ -95,12 +102,13 @@ export class HostedSession {
     });
   }
 
-  #start(pipe: OutputPipe): Started | Promise<Started> {
+  #start(pipe: ProgramOutput): Started | Promise<Started> {
     const path = stdinPath(this.#directory);
     const stdinFd = existsSync(path) ? openSync(path, "r") : null;
     reserveExitRecord(this.#directory);
     this.#recordHost(null);
     const started = startProgram(this.#spec, stdinFd ?? "ignore", pipe.writeFd);
+    this.#onStarted();
     pipe.closeWriteEnd();
     if (stdinFd !== null) closeSync(stdinFd);
     if ("child" in started) this.#supervise(started.child);

@@ -8,9 +8,11 @@
 import { writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { resolve } from "node:path";
+import { onNextTurn } from "../../../platform/timers.ts";
 import { HostedSession } from "./hostedSession.ts";
 import { OutputPipe } from "./outputPipe.ts";
-import { rehearse } from "./startProgram.ts";
+import { SAYS_READY, SAYS_STARTED } from "./records.ts";
+import { rehearse } from "./rehearsal.ts";
 
 let session: HostedSession | null = null;
 
@@ -22,22 +24,28 @@ process.on("SIGTERM", () => {
 });
 
 const pipe = new OutputPipe(resolve(`.pipe-${process.pid}`));
-sayReady();
+say(SAYS_READY);
 flushCompileCache();
-void rehearse();
-const directory = await firstLine();
+const assignment = firstLine();
+// Unless the session is there already: then there is nothing to be gained.
+let assigned = false;
+void assignment.then(() => (assigned = true));
+onNextTurn(() => {
+  if (!assigned) void rehearse();
+});
+const directory = await assignment;
 if (directory === null) process.exit(0);
-session = new HostedSession(directory);
+session = new HostedSession(directory, () => say(SAYS_STARTED));
 await session.run(pipe);
 // Something that is none of ours any more may still hold the pipe: do not wait for it.
 process.exit(0);
 
-/** Tells the worker that signals are heard from here on. It may be gone. */
-function sayReady(): void {
+/** Tells the worker how far this host is. It may be gone. */
+function say(what: string): void {
   try {
-    writeSync(1, "ready\n");
+    writeSync(1, `${what}\n`);
   } catch {
-    // Then the end of stdin follows.
+    // Nobody needs to know, then.
   }
 }
 

@@ -7,12 +7,26 @@ const READ_BYTES = 64 * 1024;
 // The largest pipe that Linux gives to a user: no more than this can be waiting in it.
 const PIPE_BYTES_MAX = 1024 * 1024;
 
+/** Takes what a program writes. */
+export interface ProgramOutput {
+  /** The end for the program. */
+  readonly writeFd: number | "ignore";
+  /** Says where the output goes. The program waits while `write` works. */
+  readInto(write: (bytes: Uint8Array) => void): void;
+  /** To be called once the program has been given its end. */
+  closeWriteEnd(): void;
+  /**
+   * Reads what still waits, and no more. Does not wait for the end: a process that is none of the session's any more may
+   * hold it open for ever.
+   */
+  drain(): void;
+}
+
 /**
  * One pipe for both stdout and stderr, so that their order is kept. Node offers socket pairs only, and programs cannot
  * open those again by name (`echo ... >/dev/stderr` fails); so this is a named pipe whose name is gone at once.
  */
-export class OutputPipe {
-  /** The end for the program. */
+export class OutputPipe implements ProgramOutput {
   readonly writeFd: number;
   readonly #readFd: number;
   readonly #reader: Socket;
@@ -30,20 +44,14 @@ export class OutputPipe {
     this.#reader = this.#startReading();
   }
 
-  /** Says where the output goes. The program waits while `write` works. */
   readInto(write: (bytes: Uint8Array) => void): void {
     this.#write = write;
   }
 
-  /** To be called once the program has been given its end. */
   closeWriteEnd(): void {
     closeSync(this.writeFd);
   }
 
-  /**
-   * Reads what still waits in the pipe, and no more. Does not wait for the pipe's end: a process that is none of the
-   * session's any more may hold it open for ever.
-   */
   drain(): void {
     if (this.#reader.destroyed) return;
     const buffer = Buffer.allocUnsafe(READ_BYTES);

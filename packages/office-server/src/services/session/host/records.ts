@@ -27,6 +27,10 @@ export interface SessionRecords {
   exit: ExitRecord;
 }
 
+/** What a host tells its worker on stdout, a word a line: that it hears signals; that the program is started, or never will be. */
+export const SAYS_READY = "ready";
+export const SAYS_STARTED = "started";
+
 export const outputPath = (directory: string): string => join(directory, "output.log");
 export const stdinPath = (directory: string): string => join(directory, "stdin.txt");
 

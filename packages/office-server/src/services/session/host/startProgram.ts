@@ -14,7 +14,7 @@ const TEMPORARY_CODES = new Set(["EAGAIN", "ENOMEM", "EMFILE", "ENFILE"]);
 export function startProgram(
   spec: StartSpec,
   stdinFd: number | "ignore",
-  outputFd: number,
+  outputFd: number | "ignore",
 ): Started | Promise<Started> {
   const { command, cwd, env } = spec;
   const problem = cwdProblem(cwd);
@@ -26,15 +26,6 @@ export function startProgram(
   } catch (error) {
     return failure(error as Error, spec);
   }
-}
-
-/**
- * Goes through the motions once, with a program that is not there: the first start in a process costs Node several
- * milliseconds more than the second, and a host that waits has the time.
- */
-export function rehearse(): Promise<unknown> {
-  const child = spawn(join(import.meta.dirname, "no-such-program"), [], { stdio: "ignore", detached: true });
-  return once(child, "error");
 }
 
 const hasPid = (child: ChildProcess): child is ChildProcess & { pid: number } => child.pid !== undefined;
