@@ -1,16 +1,21 @@
-import { readdirSync, readFileSync, watch } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type FSWatcher, readdirSync, readFileSync, watch } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import type { SessionSpec } from "office-contract/session.ts";
 import type { Database } from "office-server/db/connection.ts";
 import { Announcer } from "office-server/db/wakeups.ts";
 import { monotonicMs } from "office-server/platform/clock.ts";
+import { newId } from "office-server/platform/ids.ts";
 import { pause } from "office-server/platform/timers.ts";
 import { SessionOrchestrator } from "office-server/services/session/SessionOrchestrator.ts";
 import { atMost, type Figure, median, percentile } from "./figures.ts";
 import { type BenchServer, createLoop, createOffice, makeJobs, submit } from "./world.ts";
 
 const SAMPLES = 150;
-const IDLE_MS = 150;
+/** Long enough for the next host to be ready, as it is on an idle system. */
+const IDLE_MS = 400;
 const IDLE_SECONDS = 20;
 const RUNNING = 10;
 
@@ -25,6 +30,7 @@ export async function sessions(server: BenchServer): Promise<Figure[]> {
   orchestrator.warmUp();
   await loop.start();
   const latenciesMs = await startLatencies(database, () => orchestrator.running, server.home);
+  const { direct, hosted } = await startMedians(orchestrator, server.home);
   const idle = await idleShare();
   const memory = await hostMemory(database, () => orchestrator.running);
   await loop.stop("interrupt");
@@ -38,6 +44,11 @@ export async function sessions(server: BenchServer): Promise<Figure[]> {
       name: `idle worker, processor time over ${IDLE_SECONDS} s`,
       value: `${(idle * 100).toFixed(2)} %`,
       target: atMost(idle, 0.01, "1 %"),
+    },
+    { name: "start of a program by Node itself", value: `${direct.toFixed(1)} ms` },
+    {
+      name: "start of a session, in a host of its own",
+      value: `${hosted.toFixed(1)} ms (${(hosted / direct).toFixed(2)}x)`,
     },
     {
       name: `a session's host, memory of its own (PSS, ${RUNNING} running)`,
@@ -56,10 +67,7 @@ async function startLatencies(database: Database, running: () => number, home: s
   for (let sample = 0; sample < SAMPLES; sample++) {
     const [job] = makeJobs(1);
     if (job === undefined) throw new Error("no job was made");
-    // Creating a file is the first thing that the program does.
-    const created = new Promise<number>((resolve) => {
-      watcher.once("change", () => resolve(monotonicMs()));
-    });
+    const created = nextChange(watcher);
     const startMs = monotonicMs();
     await submit(database, officeId, [{ ...job, session: { run: `: > ${sample}`, cwd: folder, env: {} } }]);
     announcer.announce([officeId]);
@@ -71,6 +79,42 @@ async function startLatencies(database: Database, running: () => number, home: s
   await announcer.stop();
   return latencies;
 }
+
+/** Creating a file is the first thing that the programs do. */
+const nextChange = (watcher: FSWatcher): Promise<number> => once(watcher, "change").then(() => monotonicMs());
+
+/** From a start to the first thing that the program does: directly, and in a host of its own; no scheduler, no database. */
+async function startMedians(
+  orchestrator: SessionOrchestrator,
+  home: string,
+): Promise<{ direct: number; hosted: number }> {
+  const folder = await mkdtemp(join(home, "direct-"));
+  const watcher = watch(folder);
+  const direct: number[] = [];
+  const hosted: number[] = [];
+  for (let sample = 0; sample < SAMPLES / 3; sample++) {
+    let startMs = monotonicMs();
+    let created = nextChange(watcher);
+    spawn("/bin/sh", ["-c", `: > direct-${sample}`], { cwd: folder, stdio: "ignore", detached: true });
+    direct.push((await created) - startMs);
+    await pause(IDLE_MS);
+    startMs = monotonicMs();
+    created = nextChange(watcher);
+    const end = startSession(orchestrator, { run: `: > hosted-${sample}`, cwd: folder, env: {} });
+    hosted.push((await created) - startMs);
+    await end;
+    await pause(IDLE_MS);
+  }
+  watcher.close();
+  return { direct: median(direct), hosted: median(hosted) };
+}
+
+const startSession = (orchestrator: SessionOrchestrator, spec: SessionSpec): Promise<unknown> =>
+  new Promise((resolve) => {
+    const ids = { executionId: newId(), officeId: newId(), taskId: null, jobId: newId(), jobKey: null };
+    const job = { role: "BE", attempt: 1, fencingToken: "1", title: "Bench", prompt: null, timeoutMs: 60_000 };
+    orchestrator.start({ ...ids, ...job, spec }, resolve);
+  });
 
 /** This process's share of one processor while it has nothing to do. */
 async function idleShare(): Promise<number> {
@@ -92,7 +136,7 @@ async function hostMemory(database: Database, running: () => number): Promise<nu
     makeJobs(RUNNING).map((job) => ({ ...job, session: sleeping })),
   );
   announcer.announce([officeId]);
-  do await pause(IDLE_MS * 10);
+  do await pause(IDLE_MS * 4);
   while (running() < RUNNING);
   await announcer.stop();
   return median(hostPids().map(proportionalSetSize));
