@@ -21,6 +21,14 @@ const SHAPES: readonly OldShape[] = [
     status: "CHECK (status <> '') CHECK (status <> 'timeout') CHECK (length(status) < 15)",
   },
   {
+    name: "some of the columns that are missing elsewhere",
+    extras: `
+      ALTER TABLE job_queue ADD role varchar(20), ADD task_id text, ADD retry_count smallint, ADD max_retries integer DEFAULT 3,
+        ADD timeout_ms integer, ADD run_at timestamp, ADD cancelled_at timestamp, ADD result json, ADD attempt bigint,
+        ADD error_message varchar(100) NOT NULL DEFAULT '';`,
+    afterwards: "UPDATE job_queue SET role = '', run_at = '2024-02-03', result = '{}', timeout_ms = 60000",
+  },
+  {
     name: "foreign keys, from it and to it",
     extras: `
       ALTER TABLE job_queue ALTER COLUMN office_id SET NOT NULL,

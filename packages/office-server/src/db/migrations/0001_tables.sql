@@ -89,7 +89,7 @@ BEGIN
   FOR c IN
     SELECT attrelid::regclass AS relation, attname AS name FROM pg_attribute
     WHERE attrelid IN ('offices'::regclass, 'job_queue'::regclass) AND atttypid = 'timestamp'::regtype
-      AND attname IN ('created_at', 'updated_at', 'started_at', 'completed_at')
+      AND attname IN ('created_at', 'updated_at', 'started_at', 'completed_at', 'cancelled_at', 'run_at')
   LOOP
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT, ALTER COLUMN %I TYPE timestamptz USING %I AT TIME ZONE ''UTC''',
       c.relation, c.name, c.name, c.name);
@@ -138,41 +138,68 @@ CREATE TABLE tasks (
 );
 CREATE INDEX tasks_by_plan ON tasks (office_id, plan_path, created_at);
 
-ALTER TABLE job_queue
-  ADD COLUMN task_id uuid,
-  ADD COLUMN key text,
-  ADD COLUMN role role_name NOT NULL DEFAULT 'default',
-  ADD COLUMN session jsonb,
-  -- How many of the jobs it depends on are not done. True in every state, so that a retry needs no recount.
-  ADD COLUMN unmet_count from_zero NOT NULL DEFAULT 0,
-  -- False until its edges are recorded and checked: rows that another program wrote start out like this.
-  ADD COLUMN admitted boolean NOT NULL DEFAULT false,
-  ADD COLUMN attempt from_zero NOT NULL DEFAULT 0,
-  ADD COLUMN retry_count from_zero NOT NULL DEFAULT 0,
-  ADD COLUMN max_retries from_zero,
-  ADD COLUMN timeout_ms duration_ms,
-  -- When a waiting job may run at the earliest; null outside `pending`.
-  ADD COLUMN run_at timestamptz,
-  -- Since when it has been `ready`; null in every other state. The index of ready jobs goes by this column and not
-  -- by status, so that the other changes of a job touch no index at all (heap-only updates).
-  ADD COLUMN ready_at timestamptz,
-  ADD COLUMN cancelled_at timestamptz,
-  ADD COLUMN error_class text,
-  ADD COLUMN error_message text,
-  -- The dependency whose bad end cancelled this job.
-  ADD COLUMN caused_by uuid,
-  ADD COLUMN result jsonb;
+-- What job_queue needs besides. A column that an older table has already keeps its values, and gets the type that it has
+-- here. All in one ALTER, since each one would write a table anew.
+DO $$
+DECLARE
+  v_changes text;
+BEGIN
+  SELECT string_agg(CASE WHEN a.attname IS NULL
+      THEN format('ADD COLUMN %I %s %s', c.name, c.type, 'NOT NULL DEFAULT ' || c.fallback)
+      ELSE format('ALTER COLUMN %1$I DROP DEFAULT, ALTER COLUMN %1$I DROP NOT NULL', c.name)
+        || CASE WHEN a.atttypid = c.type::regtype THEN ''
+          ELSE format(', ALTER COLUMN %1$I TYPE %2$s USING NULLIF(%1$I::text, %3$L)::%2$s', c.name, c.type, '') END
+        || CASE WHEN c.fallback IS NULL THEN '' ELSE format(', ALTER COLUMN %I SET DEFAULT %s', c.name, c.fallback) END
+    END, ', ' ORDER BY c.place)
+  INTO v_changes
+  FROM (VALUES
+    (1, 'task_id', 'uuid', NULL),
+    (2, 'key', 'text', NULL),
+    (3, 'role', 'role_name', '''default'''),
+    (4, 'session', 'jsonb', NULL),
+    -- How many of the jobs it depends on are not done. True in every state, so that a retry needs no recount.
+    (5, 'unmet_count', 'from_zero', '0'),
+    -- False until its edges are recorded and checked: rows that another program wrote start out like this.
+    (6, 'admitted', 'boolean', 'false'),
+    (7, 'attempt', 'from_zero', '0'),
+    (8, 'retry_count', 'from_zero', '0'),
+    (9, 'max_retries', 'from_zero', NULL),
+    (10, 'timeout_ms', 'duration_ms', NULL),
+    -- When a waiting job may run at the earliest; null outside `pending`.
+    (11, 'run_at', 'timestamptz', NULL),
+    -- Since when it has been `ready`; null in every other state. The index of ready jobs goes by this column and not
+    -- by status, so that the other changes of a job touch no index at all (heap-only updates).
+    (12, 'ready_at', 'timestamptz', NULL),
+    (13, 'cancelled_at', 'timestamptz', NULL),
+    (14, 'error_class', 'text', NULL),
+    (15, 'error_message', 'text', NULL),
+    -- The dependency whose bad end cancelled this job.
+    (16, 'caused_by', 'uuid', NULL),
+    (17, 'result', 'jsonb', NULL)
+  ) AS c (place, name, type, fallback)
+  LEFT JOIN pg_attribute a ON a.attrelid = 'job_queue'::regclass AND a.attname = c.name AND NOT a.attisdropped;
+  EXECUTE 'ALTER TABLE job_queue ' || v_changes;
+END $$;
 
 UPDATE job_queue SET
-  role = COALESCE(NULLIF(metadata ->> 'role', ''), role),
+  role = COALESCE(NULLIF(role, 'default'), NULLIF(metadata ->> 'role', ''), 'default'),
   title = COALESCE(title, 'Untitled'),
   priority = COALESCE(priority, 0),
   created_at = COALESCE(created_at, now()),
   depends_on = COALESCE(depends_on, '{}'),
-  cancelled_at = CASE WHEN status = 'cancelled' THEN COALESCE(completed_at, created_at, now()) END,
+  attempt = COALESCE(attempt, 0),
+  retry_count = COALESCE(retry_count, 0),
+  unmet_count = 0,
+  cancelled_at = CASE WHEN status = 'cancelled' THEN COALESCE(cancelled_at, completed_at, created_at, now()) END,
+  run_at = CASE WHEN status IN ('done', 'failed', 'timeout', 'cancelled') THEN NULL ELSE run_at END,
+  ready_at = NULL,
   -- A job that was running under an older scheduler has no execution of ours: it waits for its turn again.
   status = CASE WHEN status IN ('ready', 'processing') THEN 'pending' ELSE COALESCE(status, 'pending') END,
-  admitted = COALESCE(status IN ('done', 'failed', 'cancelled'), false);
+  admitted = COALESCE(status IN ('done', 'failed', 'cancelled', 'timeout'), false);
+
+ALTER TABLE job_queue
+  ALTER COLUMN role SET NOT NULL, ALTER COLUMN unmet_count SET NOT NULL, ALTER COLUMN admitted SET NOT NULL,
+  ALTER COLUMN attempt SET NOT NULL, ALTER COLUMN retry_count SET NOT NULL;
 
 ALTER TABLE job_queue
   ALTER COLUMN priority SET DEFAULT 0, ALTER COLUMN priority SET NOT NULL,
