@@ -1,21 +1,22 @@
 import { z } from "zod";
-import { TEXT_LENGTH_MAX } from "./limits.ts";
 
-const text = z.string().max(TEXT_LENGTH_MAX);
+const text = z.string();
 
 /**
  * How a job's program is started, as stored with the job. Exactly one of `command` (arguments, never joined
  * into a shell line) and `run` (one shell line) is set. `{{name}}` placeholders in `command` and `stdin` are
  * filled in at the start of each session.
  */
-export const sessionSpecSchema = z.strictObject({
-  command: z.array(text).min(1).optional(),
-  run: text.min(1).optional(),
-  stdin: text.optional(),
-  /** Absolute. */
-  cwd: text,
-  env: z.record(z.string(), text),
-});
+export const sessionSpecSchema = z
+  .strictObject({
+    command: z.array(text).min(1).optional(),
+    run: text.min(1).optional(),
+    stdin: text.optional(),
+    /** Absolute. */
+    cwd: text,
+    env: z.record(z.string(), text),
+  })
+  .refine(({ command, run }) => (command === undefined) !== (run === undefined), "must have either command or run");
 export type SessionSpec = z.infer<typeof sessionSpecSchema>;
 
 /** The names that `{{name}}` may use. */

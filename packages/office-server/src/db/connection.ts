@@ -23,8 +23,9 @@ export class Database implements Queryable {
 
   constructor(options: DatabaseOptions) {
     this.options = options;
+    const { connectionString, startOptions } = separateOptions(options.connectionString);
     this.#pool = new pg.Pool({
-      connectionString: options.connectionString,
+      connectionString,
       max: options.connectionsMax ?? 4,
       application_name: "office",
       // A connection that went half-open must not hold an office's lock for long.
@@ -35,7 +36,7 @@ export class Database implements Queryable {
       idleTimeoutMillis: 0,
       // Named by a start-up option, since a pooler in front of the server may not keep what is SET later.
       // The isolation too: who has waited for an office's lock must not see the past, whatever the database's default is.
-      options: `-c search_path=${pg.escapeIdentifier(options.schema)} -c default_transaction_isolation=read\\ committed`,
+      options: `${startOptions} -c search_path=${pg.escapeIdentifier(options.schema)} -c default_transaction_isolation=read\\ committed`,
     });
     this.#pool.on("error", (error) => options.onIdleError?.(error));
   }
@@ -48,10 +49,13 @@ export class Database implements Queryable {
   /** Runs `action` inside a transaction: committed when it returns, rolled back when it throws. */
   async transaction<T>(action: (transaction: Queryable) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
+    // A connection that breaks makes the running statement fail, or the next one; and says so here once more.
+    client.on("error", ignore);
     try {
       await client.query("BEGIN");
       const result = await action(asQueryable(client));
       await client.query("COMMIT");
+      client.off("error", ignore);
       client.release();
       return result;
     } catch (error) {
@@ -65,6 +69,18 @@ export class Database implements Queryable {
   async close(): Promise<void> {
     await this.#pool.end();
   }
+}
+
+const ignore = (): void => {};
+
+/** Takes `?options=` out of an address: `pg` would have it replace ours, and both are to hold. */
+function separateOptions(address: string): { connectionString: string; startOptions: string } {
+  if (!URL.canParse(address)) return { connectionString: address, startOptions: "" };
+  const url = new URL(address);
+  const startOptions = url.searchParams.get("options");
+  if (startOptions === null) return { connectionString: address, startOptions: "" };
+  url.searchParams.delete("options");
+  return { connectionString: url.href, startOptions };
 }
 
 const asQueryable = (client: pg.ClientBase): Queryable => ({

@@ -27,6 +27,8 @@ export class MigrationError extends Error {
 
 // Any number, as long as all versions agree on it: the advisory lock that one migrating process holds.
 const LOCK_ID = 7_236_041_889;
+/** The comment on each transition function. */
+const ROUTINE_MARK = "A transition of Office Scheduler, replaced by each of its versions.";
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 
 /**
@@ -43,6 +45,8 @@ export async function migrate(connectionString: string, options: { schema: strin
   const migrations = await readMigrations();
   const routines = await readRoutines();
   const client = new pg.Client({ connectionString, application_name: "office migrate" });
+  // What breaks the connection makes a statement fail, and is told by that.
+  client.on("error", () => {});
   await client.connect();
   try {
     await client.query("BEGIN");
@@ -95,16 +99,27 @@ async function applyRoutines(client: pg.Client, routines: Routines): Promise<boo
     routines.checksum,
   ]);
   if (rows.length > 0) return false;
-  // CREATE OR REPLACE alone would keep one with other parameters beside the new one, and refuse another result.
-  const { rows: old } = await client.query<{ drop: string }>(
-    `SELECT format('DROP FUNCTION %s', oid::regprocedure) AS drop FROM pg_proc
-     WHERE pronamespace = current_schema()::regnamespace AND proname = ANY ($1)`,
-    [routines.functions],
-  );
-  for (const { drop } of old) await client.query(drop);
+  // CREATE OR REPLACE alone would keep one with other parameters beside the new one, and refuse another result. Functions
+  // of another program that happen to have such a name carry no mark of ours, and stay.
+  for (const { name } of await routinesIn(client, routines, true)) await client.query(`DROP FUNCTION ${name}`);
+  const foreign = new Set((await routinesIn(client, routines, false)).map(({ name }) => name));
   await client.query(routines.sql);
+  for (const { name } of await routinesIn(client, routines, false)) {
+    if (!foreign.has(name)) await client.query(`COMMENT ON FUNCTION ${name} IS ${pg.escapeLiteral(ROUTINE_MARK)}`);
+  }
   await recordMigration(client, routines);
   return true;
+}
+
+/** The functions in the schema that have the names of ours: those that carry our mark, or those that do not. */
+async function routinesIn(client: pg.Client, { functions }: Routines, marked: boolean): Promise<{ name: string }[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT oid::regprocedure::text AS name FROM pg_proc
+     WHERE pronamespace = current_schema()::regnamespace AND prokind = 'f' AND proname = ANY ($1)
+       AND (obj_description(oid, 'pg_proc') IS NOT DISTINCT FROM $2) = $3`,
+    [functions, ROUTINE_MARK, marked],
+  );
+  return rows;
 }
 
 const recordMigration = (client: pg.Client, { name, checksum }: Migration) =>

@@ -10,6 +10,7 @@ const GATHER_MS = 25;
 /** More offices than this are announced as "any". */
 const OFFICES_MAX = 20;
 const RECONNECT_MS = 500;
+const CONNECT_MS_MAX = 10_000;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Tells other processes, after the commit, that something changed in some offices. */
@@ -70,6 +71,7 @@ export class Listener {
   #client: pg.Client | null = null;
   #retry: Timer | null = null;
   #stopped = false;
+  #connecting: Promise<void> = Promise.resolve();
   /** Whether there was a time without a connection. */
   #missed = false;
 
@@ -82,12 +84,16 @@ export class Listener {
 
   /** Resolves when it listens, or when the first attempt to has failed. It keeps trying until stopped. */
   async start(): Promise<void> {
-    await this.#connect();
+    if (this.#stopped) return;
+    this.#connecting = this.#connect();
+    await this.#connecting;
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry?.cancel();
+    // A client that is ended while it connects may never say that it has.
+    await this.#connecting;
     const client = this.#client;
     this.#client = null;
     await client?.end().catch(ignore);
@@ -95,7 +101,12 @@ export class Listener {
 
   async #connect(): Promise<void> {
     const { connectionString } = this.#database.options;
-    const client = new pg.Client({ connectionString, application_name: "office listen", keepAlive: true });
+    const client = new pg.Client({
+      connectionString,
+      application_name: "office listen",
+      keepAlive: true,
+      connectionTimeoutMillis: CONNECT_MS_MAX,
+    });
     client.on("error", ignore);
     client.on("end", () => this.#reconnect(client));
     client.on("notification", ({ payload = "" }) => {
@@ -121,6 +132,8 @@ export class Listener {
     if (this.#stopped || this.#client !== client) return;
     this.#client = null;
     this.#missed = true;
-    this.#retry = setLongTimer(() => void this.#connect(), RECONNECT_MS);
+    this.#retry = setLongTimer(() => {
+      this.#connecting = this.#connect();
+    }, RECONNECT_MS);
   }
 }

@@ -154,6 +154,24 @@ test("what was there besides the two tables is as it was", async () => {
   await expect(client.query("SELECT * FROM since")).resolves.toMatchObject({ rowCount: 1 });
 });
 
+test("what another program has in the schema under a name of ours stays, and so do its defaults", async () => {
+  const { url, client, officeId } = await createOldDatabase({
+    name: "busy",
+    time: "timestamp",
+    extras: `
+      CREATE TABLE tasks (id integer); CREATE FUNCTION cancel_jobs(integer) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+      ALTER TABLE job_queue ADD updated_at timestamp NOT NULL DEFAULT now(),
+        ADD CHECK (completed_at IS NULL OR status IN ('done', 'failed', 'cancelled'));`,
+  });
+  await migrate(url, { schema: "public" });
+  await client.query("UPDATE office_migrations SET checksum = 'older' WHERE name = 'transitions'");
+  await expect(migrate(url, { schema: "public" })).resolves.toEqual({ applied: ["transitions"] });
+  await expect(client.query("SELECT cancel_jobs(7) AS one")).resolves.toMatchObject({ rows: [{ one: 1 }] });
+  await client.query("INSERT INTO job_queue (office_id, title) VALUES ($1, 'New')", [officeId]);
+  const checks = "SELECT conname FROM pg_constraint WHERE conrelid = 'job_queue'::regclass AND contype = 'c'";
+  await expect(client.query(checks)).resolves.toMatchObject({ rows: [] });
+});
+
 test("a finished job of old can be run again, and waits for what it depends on", async () => {
   const { url, officeId, jobs } = await createOldDatabase({ name: "the usual one" });
   await migrate(url, { schema: "public" });

@@ -246,6 +246,24 @@ describe("rows of another program that can never run fail", () => {
     for (const each of [office, other]) await expect(problemsOf(each)).resolves.toEqual([]);
   });
 
+  test("where that has ended badly when it comes: only their own office decides about them", async () => {
+    const { world, office, job } = await withWorker();
+    const other = await world.createOffice();
+    other.adopt("late", newJobId());
+    office.adopt("late", other.idOf("late"));
+    const waits = world.whenEvent(office, ({ type }) => type === "job_created");
+    await insertRows(world, office, [{ key: "a", depends_on: ["late"] }]);
+    await waits;
+    const ended = world.whenEnded(office, 1);
+    await sql(world, "INSERT INTO job_queue (id, office_id, title, status) VALUES ($1, $2, 'late', 'cancelled')", [
+      other.idOf("late"),
+      other.id,
+    ]);
+    await ended;
+    await expect(job("a")).resolves.toMatchObject({ status: "failed", error_class: "INVALID_JOB" });
+    for (const each of [office, other]) await expect(problemsOf(each)).resolves.toEqual([]);
+  });
+
   test("a done job in what looks like a cycle is no obstacle", async () => {
     const { world, office, statesByKey } = await withWorker();
     const ended = world.whenEnded(office, 1);

@@ -203,7 +203,7 @@ describe("deleting", () => {
       await each.claimOne();
     }
     await sql(world(), "DELETE FROM offices WHERE id = $1", [office.id]);
-    for (const table of ["tasks", "job_queue", "job_executions", "job_events"]) {
+    for (const table of ["job_tasks", "job_queue", "job_executions", "job_events"]) {
       const text = `SELECT DISTINCT office_id FROM ${table} WHERE office_id = ANY ($1)`;
       await expect(sql(world(), text, [[office.id, other.id]]), table).resolves.toEqual([{ office_id: other.id }]);
     }

@@ -144,9 +144,12 @@ describe("a database with a history that does not fit", () => {
     await migrate(url, { schema: "public" });
     const body = "SELECT prosrc FROM pg_proc WHERE proname = 'lock_offices'";
     const before = await query(body);
+    const mark = "SELECT obj_description(oid, 'pg_proc') AS mark FROM pg_proc WHERE proname = 'lock_offices'";
+    const [ours] = (await query(mark)) as { mark: string }[];
     await query("CREATE FUNCTION lock_offices(p_office uuid) RETURNS void LANGUAGE sql AS 'SELECT'");
     await query("DROP FUNCTION lock_offices(uuid[])");
     await query("CREATE FUNCTION lock_offices(p_offices uuid[]) RETURNS integer LANGUAGE sql AS 'SELECT 1'");
+    for (const type of ["uuid", "uuid[]"]) await query(`COMMENT ON FUNCTION lock_offices(${type}) IS '${ours?.mark}'`);
     await query("UPDATE office_migrations SET checksum = 'other' WHERE name = 'transitions'");
     await expect(migrate(url, { schema: "public" })).resolves.toEqual({ applied: ["transitions"] });
     await expect(query(body)).resolves.toEqual(before);

@@ -87,12 +87,14 @@ BEGIN
     EXECUTE format('DROP VIEW %s', v.name);
   END LOOP;
   FOR c IN
-    SELECT attrelid::regclass AS relation, attname AS name FROM pg_attribute
+    SELECT attrelid::regclass AS relation, attname AS name, pg_get_expr(adbin, adrelid) AS fallback
+    FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
     WHERE attrelid IN ('offices'::regclass, 'job_queue'::regclass) AND atttypid = 'timestamp'::regtype
       AND attname IN ('created_at', 'updated_at', 'started_at', 'completed_at', 'cancelled_at', 'run_at')
   LOOP
     EXECUTE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT, ALTER COLUMN %I TYPE timestamptz USING %I AT TIME ZONE ''UTC''',
       c.relation, c.name, c.name, c.name);
+    EXECUTE COALESCE(format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT ', c.relation, c.name) || c.fallback, '');
   END LOOP;
   FOREACH v_statement IN ARRAY v_again LOOP
     EXECUTE v_statement;
@@ -128,7 +130,7 @@ ALTER TABLE offices
     'timeoutByRole', 'maxRetries', 'retryBackoff', 'retryBaseDelay', 'retryMaxDelay', 'retryJitter', 'onDependencyFailure']);
 
 -- One submitted request.
-CREATE TABLE tasks (
+CREATE TABLE job_tasks (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   office_id uuid NOT NULL REFERENCES offices (id) ON DELETE CASCADE,
   title text,
@@ -136,7 +138,7 @@ CREATE TABLE tasks (
   plan_path text,
   created_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE INDEX tasks_by_plan ON tasks (office_id, plan_path, created_at);
+CREATE INDEX job_tasks_by_plan ON job_tasks (office_id, plan_path, created_at);
 
 -- What job_queue needs besides. A column that an older table has already keeps its values, and gets the type that it has
 -- here. All in one ALTER, since each one would write a table anew.
@@ -207,7 +209,8 @@ ALTER TABLE job_queue
   ALTER COLUMN depends_on SET DEFAULT '{}', ALTER COLUMN depends_on SET NOT NULL,
   ALTER COLUMN status SET DEFAULT 'pending', ALTER COLUMN status SET NOT NULL;
 
--- The older CHECK on status knows no 'timeout'. Its name is not known, so it is found by what it constrains.
+-- Older CHECKs on status know no 'timeout'. Their names are not known, so they are found by what they constrain; one on
+-- other columns as well would refuse the end of a job that timed out.
 DO $$
 DECLARE
   c record;
@@ -215,7 +218,7 @@ BEGIN
   FOR c IN
     SELECT conname FROM pg_constraint
     WHERE conrelid = 'job_queue'::regclass AND contype = 'c'
-      AND conkey = ARRAY[(SELECT attnum FROM pg_attribute WHERE attrelid = 'job_queue'::regclass AND attname = 'status')]
+      AND conkey @> ARRAY[(SELECT attnum FROM pg_attribute WHERE attrelid = 'job_queue'::regclass AND attname = 'status')]
   LOOP
     EXECUTE format('ALTER TABLE job_queue DROP CONSTRAINT %I', c.conname);
   END LOOP;

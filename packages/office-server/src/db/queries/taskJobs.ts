@@ -15,7 +15,7 @@ export async function lastTaskOfPlan(
 ): Promise<TaskRow | null> {
   const [row] = await database.query<TaskRow>(
     "last_task_of_plan",
-    `SELECT t.id, t.office_id, o.name AS office_name FROM offices o JOIN tasks t ON t.office_id = o.id
+    `SELECT t.id, t.office_id, o.name AS office_name FROM offices o JOIN job_tasks t ON t.office_id = o.id
      WHERE o.name = $1 AND t.plan_path = $2 ORDER BY t.created_at DESC, t.id DESC LIMIT 1`,
     [officeName, planPath],
   );
@@ -36,7 +36,7 @@ export const taskJobs = (database: Queryable, taskId: string): Promise<TaskJobRo
   database.query<TaskJobRow>(
     "task_jobs",
     `SELECT j.id, COALESCE(j.key, j.id::text) AS key, j.role, j.title, j.status, j.depends_on
-     FROM tasks t JOIN job_queue j ON j.office_id = t.office_id AND j.created_at = t.created_at AND j.task_id = t.id
+     FROM job_tasks t JOIN job_queue j ON j.office_id = t.office_id AND j.created_at = t.created_at AND j.task_id = t.id
      WHERE t.id = $1 ORDER BY j.id`,
     [taskId],
   );

@@ -1,6 +1,7 @@
 import type { Database, Queryable } from "../connection.ts";
 import { belongsElsewhere } from "../../domain/intake.ts";
 import { storableJson } from "../storableJson.ts";
+import { lockOffices } from "./lockOffices.ts";
 
 /** A row that is not taken in yet, or that such a row waits for, with what it depends on. */
 interface WaitingRow {
@@ -30,6 +31,9 @@ const WAITING = `
     ARRAY(SELECT o.id FROM unnest(j.depends_on) AS d(id) JOIN job_queue o ON o.id = d.id AND o.office_id <> $1) AS elsewhere
   FROM waiting w JOIN job_queue j ON j.id = w.id ORDER BY j.created_at, j.id`;
 
+const BY_INDEX = `SELECT set_config(s, 'off', true)
+  FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_bitmapscan']) AS s`;
+
 /** Takes in an office's rows from elsewhere, in one transaction under the office's lock: see admit_jobs.sql. */
 export async function admitForeignJobs(database: Database, officeId: string, judge: Judge): Promise<number> {
   const fresh = await admitRows(database, officeId, judge);
@@ -39,7 +43,9 @@ export async function admitForeignJobs(database: Database, officeId: string, jud
 
 const admitRows = (database: Database, officeId: string, judge: Judge): Promise<string[]> =>
   database.transaction(async (transaction) => {
-    await lockOffice(transaction, officeId);
+    await lockOffices(transaction, [officeId]);
+    // The walk is over a few rows of a table that may be new and large: by its indexes, whatever the statistics say.
+    await transaction.query("by_index", BY_INDEX);
     const rows = await transaction.query<WaitingRow>("waiting_jobs", WAITING, [officeId]);
     const fresh = rows.filter((row) => !row.admitted).map((row) => row.id);
     if (fresh.length === 0) return fresh;
@@ -58,14 +64,11 @@ async function failDependentsElsewhere(database: Database, officeId: string, fre
   );
   for (const { id, office_id: office, depends_on_id: dependency } of rows) {
     await database.transaction(async (transaction) => {
-      await lockOffice(transaction, office);
+      await lockOffices(transaction, [office]);
       await admit(transaction, office, [], new Map([[id, belongsElsewhere(dependency)]]));
     });
   }
 }
-
-const lockOffice = (transaction: Queryable, officeId: string) =>
-  transaction.query("lock_office", "SELECT lock_offices(ARRAY[$1::uuid])", [officeId]);
 
 const admit = (
   transaction: Queryable,

@@ -1,6 +1,7 @@
 -- Cancels everything that waits, directly or not, for jobs that came to a bad end; in offices that say
 -- onDependencyFailure "block" it leaves them waiting. Each cancelled job remembers the dependency that cancelled
--- it (`caused_by`), which is how an explicit retry finds it again. The walk is bounded by the number of edges.
+-- it (`caused_by`), which is how an explicit retry finds it again. The walk is bounded by the number of edges, and
+-- stays within an office: another one is not locked, and what depends on a job elsewhere has failed for that.
 CREATE OR REPLACE FUNCTION cancel_dependents(p_broken uuid[], p_now timestamptz) RETURNS uuid[] LANGUAGE plpgsql
   SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
   SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_memoize = off
@@ -11,15 +12,17 @@ BEGIN
   WITH RECURSIVE downstream (id, cause) AS (
     SELECT j.id, d.depends_on_id
     FROM unnest(p_broken) AS f(id)
-    JOIN job_dependencies d ON d.depends_on_id = f.id
-    JOIN job_queue j ON j.id = d.job_id
+    JOIN job_queue b ON b.id = f.id
+    JOIN job_dependencies d ON d.depends_on_id = b.id
+    JOIN job_queue j ON j.id = d.job_id AND j.office_id = b.office_id
     JOIN offices o ON o.id = j.office_id
     WHERE j.status IN ('pending', 'ready') AND o.scheduler_config ->> 'onDependencyFailure' = 'cancel'
     UNION
     SELECT j.id, d.depends_on_id
     FROM downstream w
-    JOIN job_dependencies d ON d.depends_on_id = w.id
-    JOIN job_queue j ON j.id = d.job_id
+    JOIN job_queue b ON b.id = w.id
+    JOIN job_dependencies d ON d.depends_on_id = b.id
+    JOIN job_queue j ON j.id = d.job_id AND j.office_id = b.office_id
     WHERE j.status IN ('pending', 'ready')
   ), chosen AS MATERIALIZED (
     SELECT DISTINCT ON (w.id) w.id, w.cause, c.key AS cause_key,

@@ -12,6 +12,8 @@ DECLARE
 BEGIN
   PERFORM lock_offices(ARRAY[p_office]);
   v_now := scheduler_now();
+  -- Another program may be changing them: it is waited for here, so that the next statement finds them where they are.
+  PERFORM 1 FROM job_queue j WHERE j.id = ANY (p_jobs) AND j.office_id = p_office FOR NO KEY UPDATE;
   WITH cancelled AS (
     UPDATE job_queue j SET
       status = 'cancelled', cancelled_at = v_now, run_at = NULL, ready_at = NULL, caused_by = NULL,

@@ -13,12 +13,14 @@ DECLARE
 BEGIN
   PERFORM lock_offices(ARRAY[p_office]);
   v_now := scheduler_now();
+  -- Another program may be changing them: it is waited for here, so that the next statement finds them where they are.
+  PERFORM 1 FROM job_queue j WHERE j.id = ANY (p_jobs) AND j.office_id = p_office FOR NO KEY UPDATE;
   WITH RECURSIVE back (id) AS (
     SELECT j.id FROM unnest(p_jobs) AS i(id) JOIN job_queue j ON j.id = i.id
     WHERE j.office_id = p_office AND j.status IN ('done', 'failed', 'timeout', 'cancelled')
     UNION
     SELECT j.id FROM back b JOIN job_dependencies d ON d.depends_on_id = b.id JOIN job_queue j ON j.id = d.job_id
-    WHERE p_downstream AND j.status = 'cancelled' AND j.caused_by = b.id
+    WHERE p_downstream AND j.office_id = p_office AND j.status = 'cancelled' AND j.caused_by = b.id
   ), chosen AS MATERIALIZED (
     SELECT b.id, j.status AS old_status, j.ctid AS tid FROM back b JOIN job_queue j ON j.id = b.id
     WHERE NOT EXISTS (
@@ -50,7 +52,7 @@ BEGIN
     SELECT d.job_id, count(*)::integer AS n FROM unnest(v_undone) AS u(id) JOIN job_dependencies d ON d.depends_on_id = u.id
     GROUP BY d.job_id
   ) d
-  WHERE j.id = d.job_id;
+  WHERE j.id = d.job_id AND j.office_id = p_office;
 
   PERFORM activate_jobs(v_back, v_now);
   v_broken := ARRAY(

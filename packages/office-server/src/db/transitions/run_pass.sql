@@ -13,6 +13,7 @@ DECLARE
   v_settling record;
   v_settled uuid[] := '{}';
   v_activated integer := 0;
+  v_broken uuid[];
   v_due uuid[];
   v_claiming record;
   v_claimed json := '[]';
@@ -29,10 +30,18 @@ BEGIN
       v_activated := cardinality(v_unlocked);
       v_events := v_events || v_unlocked;
     END IF;
-    IF v_settling.broken <> '{}' THEN
+    v_broken := v_settling.broken;
+    IF v_settling.waiting <> '{}' THEN
+      -- What it depends on may have been done anew meanwhile, and ended badly.
+      v_broken := v_broken || ARRAY(
+        SELECT p.id FROM job_dependencies d JOIN job_queue p ON p.id = d.depends_on_id
+        WHERE d.job_id = ANY (v_settling.waiting) AND p.status IN ('failed', 'timeout', 'cancelled')
+      );
+    END IF;
+    IF v_broken <> '{}' THEN
       PERFORM append_events(p_offices, v_events);
       v_events := '{}';
-      PERFORM cancel_dependents(v_settling.broken, v_now);
+      PERFORM cancel_dependents(v_broken, v_now);
     END IF;
   END IF;
   v_due := ARRAY(

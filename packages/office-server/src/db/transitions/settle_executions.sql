@@ -3,13 +3,14 @@
 -- p_settlements: {job id: {execution_id, fencing_token, execution_status, job_status, details, and where there is any
 --   retry_delay_ms, costs_retry, error_class, error_message, exit_code, result}}. A stale token changes nothing; a job that was cancelled
 -- meanwhile stays cancelled and only its execution ends.
--- Returns the executions that it ended, the jobs that came to a good or a bad end, and the events.
+-- Returns the executions that it ended, the jobs that came to a good or a bad end, those that go on waiting for a job that
+-- is being done anew, and the events.
 --
 -- Rows are found by `id = ANY` alone, here and in the next steps: no join, so no plan that could go wrong, and little to
 -- set up for the small passes that most are. What each row gets is looked up in the parameter.
 CREATE OR REPLACE FUNCTION settle_executions(
   p_offices uuid[], p_executions uuid[], p_settlements jsonb, p_now timestamptz,
-  OUT events job_events[], OUT settled uuid[], OUT done uuid[], OUT broken uuid[]
+  OUT events job_events[], OUT settled uuid[], OUT done uuid[], OUT broken uuid[], OUT waiting uuid[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
   v_jobs uuid[];
@@ -22,6 +23,7 @@ BEGIN
     settled := '{}';
     done := '{}';
     broken := '{}';
+    waiting := '{}';
     events := '{}';
     v_end := jsonb_path_query_first(p_settlements, '$.*');
     UPDATE job_executions e SET
@@ -44,7 +46,7 @@ BEGIN
       retry_count = j.retry_count + (v_end ? 'costs_retry')::integer,
       error_class = v_end ->> 'error_class', error_message = v_end ->> 'error_message', result = v_end -> 'result'
     WHERE j.id = v_job.id AND j.status = 'processing'
-    RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, j.status, j.run_at INTO v_job;
+    RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, j.status, j.run_at, j.unmet_count INTO v_job;
     IF NOT FOUND THEN
       RETURN;
     END IF;
@@ -52,6 +54,8 @@ BEGIN
       done := ARRAY[v_job.id];
     ELSIF v_job.status <> 'pending' THEN
       broken := ARRAY[v_job.id];
+    ELSIF v_job.unmet_count > 0 THEN
+      waiting := ARRAY[v_job.id];
     END IF;
     events := ARRAY[ROW(
       v_job.office_id, NULL,
@@ -91,11 +95,13 @@ BEGIN
       error_message = p_settlements -> j.id::text ->> 'error_message',
       result = p_settlements -> j.id::text -> 'result'
     WHERE j.id = ANY (v_jobs) AND j.status = 'processing'
-    RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, j.status, j.run_at, p_settlements -> j.id::text AS settlement
+    RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, j.status, j.run_at, j.unmet_count,
+      p_settlements -> j.id::text AS settlement
   )
   SELECT
     COALESCE(array_agg(m.id) FILTER (WHERE m.status = 'done'), '{}'),
     COALESCE(array_agg(m.id) FILTER (WHERE m.status IN ('failed', 'timeout', 'cancelled')), '{}'),
+    COALESCE(array_agg(m.id) FILTER (WHERE m.status = 'pending' AND m.unmet_count > 0), '{}'),
     COALESCE(array_agg(ROW(
       m.office_id, NULL,
       CASE m.status WHEN 'done' THEN 'job_completed' WHEN 'pending' THEN 'job_retrying' ELSE 'job_' || m.status END,
@@ -103,6 +109,6 @@ BEGIN
       CASE m.status WHEN 'pending' THEN m.settlement -> 'details' || jsonb_build_object('run_at', m.run_at)
         ELSE m.settlement -> 'details' END
     )::job_events), '{}')
-  INTO done, broken, events
+  INTO done, broken, waiting, events
   FROM moved m;
 END $$;

@@ -16,7 +16,7 @@ BEGIN
   v_now := scheduler_now();
 
   -- The jobs share the task's created_at: that is how a task's jobs are found (job_queue_by_office).
-  INSERT INTO tasks (id, office_id, title, plan_path, created_at) VALUES (p_task, p_office, p_title, p_plan_path, v_now);
+  INSERT INTO job_tasks (id, office_id, title, plan_path, created_at) VALUES (p_task, p_office, p_title, p_plan_path, v_now);
   INSERT INTO job_queue (id, office_id, task_id, key, role, title, description, session, priority, timeout_ms, max_retries,
     depends_on, admitted, created_at, status, ready_at)
   SELECT s.id, p_office, p_task, s.key, s.role, s.title, s.description, s.session, s.priority, s.timeout_ms, s.max_retries,

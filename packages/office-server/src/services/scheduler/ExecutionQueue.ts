@@ -50,6 +50,8 @@ export class ExecutionQueue {
   readonly #live = new Map<string, Execution>();
   /** Those of them whose session has not ended. */
   readonly #running = new Set<string>();
+  /** Executions that were cancelled before the claim's answer came: their sessions do not start. */
+  readonly #cancelledEarly = new Set<string>();
   /** Per office, what has ended and is not on record yet. */
   readonly #ended = new Map<string, Settlement[]>();
   /** Called when an office has something to settle. */
@@ -88,6 +90,11 @@ export class ExecutionQueue {
   /** Starts the session of a claimed job. */
   executeJob(job: ClaimedJob, config: JobSchedulerConfig): void {
     this.#take(job, config);
+    if (this.#cancelledEarly.delete(job.execution_id)) {
+      const outcome: SessionOutcome = { kind: "stopped", cause: "cancelled" };
+      this.onJobComplete({ executionId: job.execution_id, outcome, directory: null });
+      return;
+    }
     if (job.session === null) {
       const message = `nothing says how to run it: the job has no command, and the office has none for role ${job.role}`;
       const outcome: SessionOutcome = { kind: "failed", errorClass: "INVALID_JOB", message, exitCode: null };
@@ -213,11 +220,17 @@ export class ExecutionQueue {
     for (const executionId of this.#running) this.#runtime.stop(executionId, "interrupted");
   }
 
-  /** Asks sessions of cancelled jobs to stop. Those that are not this worker's are passed over. */
+  /** Asks sessions of cancelled jobs to stop, now or when they are about to start. What another worker runs is left to it. */
   stopCancelled(executionIds: readonly string[]): void {
     for (const executionId of executionIds) {
       if (this.#running.has(executionId)) this.#runtime.stop(executionId, "cancelled");
+      else if (!this.#live.has(executionId)) this.#cancelledEarly.add(executionId);
     }
+  }
+
+  /** To be called when no claim is on its way: whatever was cancelled early has been told of. */
+  forgetEarlyCancellations(): void {
+    this.#cancelledEarly.clear();
   }
 
   #settleLater(settlement: Settlement): void {

@@ -1,14 +1,15 @@
 import type { Database } from "../../db/connection.ts";
 import { type ActiveOffice, activeOffices } from "../../db/queries/activeOffices.ts";
-import { liveExecutions } from "../../db/queries/liveExecutions.ts";
-import { type PassResult, runPass, type Settlement } from "../../db/transitions/runPass.ts";
+import { lockOffices } from "../../db/transitions/lockOffices.ts";
+import { type PassRequest, type PassResult, runPass, type Settlement } from "../../db/transitions/runPass.ts";
 import { Announcer, Listener } from "../../db/wakeups.ts";
 import type { Logger } from "../../platform/log.ts";
 import { onNextTurn, setLongTimer, type Timer } from "../../platform/timers.ts";
-import { workerLost } from "../../domain/lifecycle.ts";
 import type { DependencyResolver } from "./DependencyResolver.ts";
 import { DueTimers } from "./DueTimers.ts";
 import type { ExecutionQueue } from "./ExecutionQueue.ts";
+import { HungryOffices } from "./HungryOffices.ts";
+import { lostClaims } from "./lostClaims.ts";
 import { WokenOffices } from "./WokenOffices.ts";
 
 export interface SchedulerLoopOptions {
@@ -31,8 +32,8 @@ export interface PassSummary {
 
 /** Passes that run at the same time, over different offices: one computes while another waits for its commit. */
 const PASSES_MAX = 2;
-const BACKOFF_MS_MIN = 100;
-const BACKOFF_MS_MAX = 5_000;
+/** Enough to share a commit, few enough that none waits long for the others. */
+const OFFICES_PER_PASS = 100;
 /** After a look for work that failed, where no tick would repeat it. */
 const LOOK_AGAIN_MS = 1_000;
 
@@ -50,15 +51,11 @@ export class SchedulerLoop {
   readonly #announcer: Announcer;
   readonly #listener: Listener;
   #state: "new" | "running" | "draining" | "stopped" = "new";
-  readonly #woken = new WokenOffices();
-  /** Offices that could start more than this worker has room for. */
-  readonly #starved = new Set<string>();
+  readonly #woken = new WokenOffices(() => this.#planPump());
+  readonly #hungry = new HungryOffices();
   readonly #dueTimers = new DueTimers((officeId) => void this.#ring(officeId));
   readonly #passes = new Set<Promise<unknown>>();
   #tickTimer: Timer | null = null;
-  /** Runs after a failure, until it is time to try again. */
-  #backoffTimer: Timer | null = null;
-  #backoffMs = BACKOFF_MS_MIN;
   #pumpIsPlanned = false;
   readonly #waitingForQuiet: (() => void)[] = [];
   #stopping: Promise<void> | null = null;
@@ -78,8 +75,7 @@ export class SchedulerLoop {
       else this.wake(wakeup.officeId);
     });
     this.#queue.onSettlement = (officeId) => {
-      for (const id of this.#starved) this.#woken.add(id);
-      this.#starved.clear();
+      for (const id of this.#hungry.inOrder()) this.#woken.add(id);
       this.wake(officeId);
     };
   }
@@ -172,10 +168,15 @@ export class SchedulerLoop {
     return this.#queue.capacity === null ? PASSES_MAX : 1;
   }
 
+  /** With a limit of this worker's own, offices take turns: within a pass the first one might take all the room. */
+  get #officesPerPass(): number {
+    return this.#queue.capacity === null ? OFFICES_PER_PASS : 1;
+  }
+
   #pump(): void {
-    if (this.#state === "new" || this.#state === "stopped" || this.#backoffTimer !== null) return;
+    if (this.#state === "new" || this.#state === "stopped") return;
     while (this.#passes.size < this.#passesMax) {
-      const officeIds = this.#woken.next();
+      const officeIds = this.#woken.next(this.#officesPerPass);
       if (officeIds.length === 0) break;
       this.#attempt(officeIds).catch((error: unknown) => {
         this.#log.error({ err: error, offices: officeIds.length }, "a scheduling pass failed, and is tried again");
@@ -191,29 +192,27 @@ export class SchedulerLoop {
     const pass = this.#pass(officeIds);
     this.#passes.add(pass);
     try {
-      const summary = await pass;
-      this.#backoffMs = BACKOFF_MS_MIN;
-      return summary;
+      return await pass;
     } catch (error) {
       this.#woken.fail(officeIds);
-      this.#backOff();
       throw error;
     } finally {
       this.#passes.delete(pass);
+      if (this.#passes.size === 0) this.#queue.forgetEarlyCancellations();
       this.#planPump();
     }
   }
 
   async #pass(officeIds: readonly string[]): Promise<PassSummary> {
     this.#woken.begin(officeIds);
-    const lost = await this.#lostClaims(officeIds.filter((id) => this.#woken.isDoubtful(id)));
     const settlements = this.#queue.takeSettlements(officeIds);
     const claimsMax = this.#state === "running" ? this.#queue.capacity : 0;
+    const { workerId, taskId = null } = this.#options;
+    const request = { officeIds, settlements, workerId, claimsMax, taskId };
     let result: PassResult;
     try {
-      const { workerId, taskId = null } = this.#options;
-      const all = [...settlements, ...lost];
-      result = await runPass(this.#database, { officeIds, settlements: all, workerId, claimsMax, taskId });
+      const inDoubt = officeIds.some((id) => this.#woken.isDoubtful(id));
+      result = inDoubt ? await this.#passInDoubt(request) : await runPass(this.#database, request);
     } catch (error) {
       this.#queue.putBack(settlements);
       throw error;
@@ -223,23 +222,17 @@ export class SchedulerLoop {
     return { activated: result.activated, started: result.claimed.length };
   }
 
-  /** Executions that a pass claimed whose answer never came: nothing of them has started, so their jobs go back. */
-  async #lostClaims(officeIds: readonly string[]): Promise<Settlement[]> {
-    if (officeIds.length === 0) return [];
-    const live = await liveExecutions(this.#database);
-    return live
-      .filter(
-        ({ worker_id: worker, office_id: office }) => worker === this.#options.workerId && officeIds.includes(office),
-      )
-      .filter(({ execution_id: id }) => !this.#queue.has(id))
-      .map((execution) => ({
-        executionId: execution.execution_id,
-        jobId: execution.job_id,
-        officeId: execution.office_id,
-        fencingToken: execution.fencing_token,
-        exit: workerLost(),
-        details: {},
-      }));
+  /**
+   * A pass over offices whose last pass has failed, and may have taken effect all the same: its statement may even wait for
+   * the lock yet, so that only who holds the lock can tell.
+   */
+  #passInDoubt(request: PassRequest): Promise<PassResult> {
+    return this.#database.transaction(async (transaction) => {
+      await lockOffices(transaction, request.officeIds);
+      const { workerId, officeIds } = request;
+      const lost = await lostClaims(transaction, { workerId, officeIds, has: (id) => this.#queue.has(id) });
+      return runPass(transaction, { ...request, settlements: [...request.settlements, ...lost] });
+    });
   }
 
   #carryOut(
@@ -252,8 +245,8 @@ export class SchedulerLoop {
     for (const { officeId, exit } of settlements) {
       if (exit.retryDelayMs > 0 && this.#state === "running") this.#dueTimers.set(officeId, exit.retryDelayMs);
     }
-    if (claimsMax !== null && this.#state === "running" && result.claimed.length === claimsMax) {
-      for (const id of officeIds) this.#starved.add(id);
+    if (claimsMax !== null && this.#state === "running") {
+      for (const id of officeIds) this.#hungry.served(id, result.claimed.length, claimsMax);
     }
     for (const job of result.claimed) {
       const config = result.configs[job.office_id];
@@ -273,16 +266,6 @@ export class SchedulerLoop {
     await this.tick();
   }
 
-  #backOff(): void {
-    this.#backoffTimer?.cancel();
-    this.#backoffTimer = setLongTimer(() => {
-      this.#backoffTimer = null;
-      void this.tick();
-      this.#planPump();
-    }, this.#backoffMs);
-    this.#backoffMs = Math.min(this.#backoffMs * 2, BACKOFF_MS_MAX);
-  }
-
   async #drain(): Promise<void> {
     if (this.#state === "running") {
       this.#state = "draining";
@@ -294,6 +277,7 @@ export class SchedulerLoop {
       });
     }
     this.#state = "stopped";
+    this.#woken.stop();
     await this.#listener.stop();
     await this.#announcer.stop();
   }

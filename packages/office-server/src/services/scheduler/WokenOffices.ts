@@ -1,11 +1,23 @@
-/** Offices in one pass: enough to share a commit, few enough that none waits long for the others. */
-const OFFICES_PER_PASS = 100;
+import { setLongTimer, type Timer } from "../../platform/timers.ts";
 
-/** The offices that are to be looked at, and those that a pass is looking at: no office is in two passes at a time. */
+const BACKOFF_MS_MIN = 100;
+const BACKOFF_MS_MAX = 5_000;
+
+/**
+ * The offices that are to be looked at, and those that a pass is looking at: no office is in two passes at a time. One
+ * whose pass failed rests for a while, each time longer, and holds up no other.
+ */
 export class WokenOffices {
   readonly #woken = new Set<string>();
   readonly #inPass = new Set<string>();
-  readonly #doubtful = new Set<string>();
+  /** Those whose last pass failed, and how long they rested after it. */
+  readonly #doubtful = new Map<string, { restMs: number; timer: Timer | null }>();
+  /** Called when an office has rested. */
+  readonly #onRested: () => void;
+
+  constructor(onRested: () => void) {
+    this.#onRested = onRested;
+  }
 
   add(officeId: string): void {
     this.#woken.add(officeId);
@@ -24,16 +36,16 @@ export class WokenOffices {
     return this.#doubtful.has(officeId);
   }
 
-  /** Takes out the offices of the next pass. One whose last pass failed comes alone: what is wrong with it holds up no other. */
-  next(): string[] {
+  /** Takes out the offices of the next pass, at most `countMax`. One whose last pass failed comes alone. */
+  next(countMax: number): string[] {
     const officeIds: string[] = [];
     for (const id of this.#woken) {
-      if (this.#inPass.has(id)) continue;
-      const alone = this.#doubtful.has(id);
-      if (alone && officeIds.length > 0) continue;
+      const doubt = this.#doubtful.get(id);
+      const rests = doubt !== undefined && doubt.timer !== null;
+      if (rests || this.#inPass.has(id) || (doubt !== undefined && officeIds.length > 0)) continue;
       this.#woken.delete(id);
       officeIds.push(id);
-      if (alone || officeIds.length === OFFICES_PER_PASS) break;
+      if (doubt !== undefined || officeIds.length === countMax) break;
     }
     return officeIds;
   }
@@ -45,16 +57,32 @@ export class WokenOffices {
   succeed(officeIds: readonly string[]): void {
     for (const id of officeIds) {
       this.#inPass.delete(id);
+      this.#doubtful.get(id)?.timer?.cancel();
       this.#doubtful.delete(id);
     }
   }
 
-  /** What failed is to be tried again. */
+  /** What failed is to be tried again, after a rest. */
   fail(officeIds: readonly string[]): void {
     for (const id of officeIds) {
+      const last = this.#doubtful.get(id);
+      last?.timer?.cancel();
+      const restMs = last === undefined ? BACKOFF_MS_MIN : Math.min(last.restMs * 2, BACKOFF_MS_MAX);
+      const doubt = { restMs, timer: setLongTimer(() => this.#endRest(id), restMs) };
+      this.#doubtful.set(id, doubt);
       this.#inPass.delete(id);
-      this.#doubtful.add(id);
       this.#woken.add(id);
     }
+  }
+
+  /** Nothing rests any more, and nobody is told. */
+  stop(): void {
+    for (const { timer } of this.#doubtful.values()) timer?.cancel();
+  }
+
+  #endRest(officeId: string): void {
+    const doubt = this.#doubtful.get(officeId);
+    if (doubt !== undefined) doubt.timer = null;
+    this.#onRested();
   }
 }

@@ -1,5 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { sessionSpecSchema } from "office-contract/session.ts";
+import { z } from "zod";
 import type { SessionOutcome, StopCause } from "../../domain/outcome.ts";
 import { type Environment, refusedNames } from "./environment.ts";
 import {
@@ -105,6 +107,12 @@ export class SessionOrchestrator implements SessionRuntime {
   }
 
   async #run(request: SessionRequest, session: RunningSession): Promise<SessionOutcome> {
+    // Another program may have written it.
+    const checked = sessionSpecSchema.safeParse(request.spec);
+    if (!checked.success) {
+      const message = `its session cannot be run: ${z.prettifyError(checked.error).replaceAll(/\s+/g, " ")}`;
+      return { kind: "failed", errorClass: "INVALID_JOB", message, exitCode: null };
+    }
     try {
       const spec = this.#prepare(request, session.directory);
       const hostEnd = await this.#runInHost(session);

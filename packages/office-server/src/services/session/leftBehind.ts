@@ -33,6 +33,8 @@ export async function endSession(directory: string, termGraceMs: number): Promis
   const host = readRecord(directory, "host")?.host;
   if (host !== undefined && mayBeAlive(host)) {
     sendSignal(host.pid, "SIGTERM");
+    // One that somebody has stopped can only hear it once it goes on.
+    sendSignal(host.pid, "SIGCONT");
     while (mayBeAlive(host)) await pause(LOOK_AGAIN_MS);
   }
   await new SessionProcesses(membershipOf(directory), termGraceMs).end();

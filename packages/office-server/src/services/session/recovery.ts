@@ -59,14 +59,13 @@ const settle = async (execution: LiveExecution, options: RecoveryOptions): Promi
 };
 
 const exitOf = async (execution: LiveExecution, directory: string, termGraceMs: number): Promise<Exit> => {
-  const found = inspectSession(directory);
-  if (found.state === "running" || found.state === "orphaned") {
-    await endSession(directory, termGraceMs);
-    return workerLost();
-  }
+  const { state } = inspectSession(directory);
+  if (state === "running" || state === "orphaned") await endSession(directory, termGraceMs);
+  // Its program may have ended by itself, and only what it started was still there to be stopped.
   const spec = readRecord(directory, "spec");
-  if (found.state === "gone" || spec === null) return workerLost();
-  const outcome = await judgeSession(spec.command, outputPath(directory), found.record);
+  const exit = readRecord(directory, "exit");
+  if (spec === null || exit === null || exit.stopCause === "interrupted") return workerLost();
+  const outcome = await judgeSession(spec.command, outputPath(directory), exit);
   return decideExit(outcome, {
     retryCount: execution.retry_count,
     maxRetries: execution.max_retries,

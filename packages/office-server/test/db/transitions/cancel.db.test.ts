@@ -1,6 +1,6 @@
 import { completed, failed, retrying } from "office-server/domain/lifecycle.ts";
 import { describe, expect, test } from "vitest";
-import { setupFile } from "../../../../../test/support/scheduler.ts";
+import { setupFile, sql } from "../../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
 
 const world = setupFile();
@@ -116,4 +116,24 @@ describe("cancelling a running job", () => {
     const { office } = await withCancelledRun();
     await expect(office.cancel("a")).resolves.toEqual({ cancelled: [], stopping: [] });
   });
+});
+
+test("a job that another program is changing at that moment is cancelled, and brought back, all the same", async () => {
+  const office = await world().createOffice();
+  await office.submit({ a: {} });
+  const held = async (action: () => Promise<unknown>) => {
+    const { started } = await office.database.transaction(async (transaction) => {
+      await transaction.query("", "UPDATE job_queue SET priority = priority WHERE id = $1", [office.idOf("a")]);
+      const going = action();
+      const waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+      while ((await sql(world(), waits)).length === 0) await new Promise(setImmediate);
+      return { started: going };
+    });
+    await started;
+  };
+  await held(() => office.cancel("a"));
+  await expect(office.states()).resolves.toEqual({ a: "cancelled" });
+  await held(() => office.retry(["a"]));
+  await expect(office.states()).resolves.toEqual({ a: "ready" });
+  await expect(problemsOf(office)).resolves.toEqual([]);
 });

@@ -1,7 +1,8 @@
-import { completed } from "office-server/domain/lifecycle.ts";
+import { completed, retrying } from "office-server/domain/lifecycle.ts";
 import { describe, expect, test } from "vitest";
 import { setupFile } from "../../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
+import { settlementOf } from "../../../../../test/support/testOffice.ts";
 
 const world = setupFile();
 
@@ -115,6 +116,24 @@ describe("an explicit retry", () => {
     expect((await office.claimOne()).key).toBe("b");
     await expect(problemsOf(office)).resolves.toEqual([]);
   });
+
+  test.each([1, 2])(
+    "of a job that then fails, ends what ran meanwhile and is to be retried: %d at once",
+    async (count) => {
+      const office = await world().createOffice({ maxConcurrentJobs: 9 });
+      const keys = ["x", "y"].slice(0, count);
+      await office.submit({ a: {}, ...Object.fromEntries(keys.map((key) => [key, { depends_on: ["a"] }])) });
+      await office.finish(await office.claimOne());
+      const { claimed } = await office.pass();
+      await office.retry(["a"], { downstream: false });
+      await office.fail(await office.claimOne());
+      const failure = { errorClass: "EXIT_CODE", errorMessage: "exit code 1", exitCode: 1 } as const;
+      await office.pass({ settlements: claimed.map((job) => settlementOf(job, retrying(failure, 0))) });
+      const ended = Object.fromEntries(keys.map((key) => [key, "cancelled"]));
+      await expect(office.states()).resolves.toEqual({ a: "failed", ...ended });
+      await expect(problemsOf(office)).resolves.toEqual([]);
+    },
+  );
 
   test.each(["pending", "ready", "processing"])("of a job that is %s changes nothing", async (state) => {
     const office = await world().createOffice({ maxConcurrentJobs: 1 });

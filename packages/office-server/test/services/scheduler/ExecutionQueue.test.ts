@@ -92,6 +92,18 @@ test("what is taken to be settled is taken once, and can be put back", async () 
   expect([queue.has(one.execution_id), queue.has(other.execution_id)]).toEqual([false, true]);
 });
 
+test("a job that was cancelled before its claim was known never starts", () => {
+  const { queue, runtime } = createQueue();
+  const [job, other] = [claimedJob({}), claimedJob({})];
+  queue.stopCancelled([job.execution_id, other.execution_id]);
+  queue.executeJob(job, DEFAULT_CONFIG);
+  expect(runtime.starts).toEqual([]);
+  expect(queue.takeSettlements([job.office_id])).toMatchObject([{ exit: { way: "cancelled" } }]);
+  queue.forgetEarlyCancellations();
+  queue.executeJob(other, DEFAULT_CONFIG);
+  expect(runtime.starts).toHaveLength(1);
+});
+
 test("a job that is handed back never starts, and its retries are not touched", () => {
   const { queue, runtime } = createQueue();
   const job = claimedJob({});

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { setup } from "../../../../../test/support/scheduler.ts";
-import { endsAtOnce, type ScriptedSession } from "../../../../../test/support/scriptedRuntime.ts";
+import { endsAtOnce, endsSoon, type ScriptedSession } from "../../../../../test/support/scriptedRuntime.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
 
 const keys = (count: number): string[] => Array.from({ length: count }, (_, index) => `job-${index}`);
@@ -75,4 +75,17 @@ test("a job that nothing says how to run takes no room, and fails with a reason"
     error_message: expect.stringContaining("role Painter"),
     retry_count: 0,
   });
+});
+
+test("an office with much to do does not keep a full worker from the others", async () => {
+  const { createOffice, startWorker, whenEnded } = await setup();
+  const offices = await Promise.all(keys(3).map(() => createOffice()));
+  const [busy, ...others] = offices.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  await busy?.submit(Object.fromEntries(keys(30).map((key) => [`busy-${key}`, {}])));
+  for (const other of others) await other.submit(jobsOf(2));
+  const ended = Promise.all(others.map((other) => whenEnded(other, 2)));
+  const { runtime } = await startWorker({ sessionsMax: 1, ...endsSoon(() => 1) });
+  await ended;
+  // They take turns: each of the two jobs of an office waits for one job of each other office.
+  expect(runtime.starts.slice(0, 9).filter((start) => !start.startsWith("busy"))).toHaveLength(4);
 });

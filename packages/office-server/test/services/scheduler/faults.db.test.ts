@@ -1,4 +1,4 @@
-import { Database } from "office-server/db/connection.ts";
+import { Database, type Queryable } from "office-server/db/connection.ts";
 import { newId } from "office-server/platform/ids.ts";
 import { describe, expect, test } from "vitest";
 import { setup, sql, type World } from "../../../../../test/support/scheduler.ts";
@@ -8,18 +8,27 @@ import { problemsOf } from "../../../../../test/support/soundness.ts";
 /** A database whose passes take effect without an answer, as often as it is told to. */
 class LossyDatabase extends Database {
   losses = 0;
+  /** Whether the answer is lost before the pass has taken effect. */
+  early = false;
 
   override async query<Row extends Record<string, unknown>>(
     name: string,
     text: string,
     values: unknown[] = [],
   ): Promise<Row[]> {
-    const rows = await super.query<Row>(name, text, values);
-    if (name === "run_pass" && this.losses > 0) {
-      this.losses -= 1;
-      throw new Error("the connection was lost");
-    }
-    return rows;
+    const answer = super.query<Row>(name, text, values);
+    return name === "run_pass" ? this.#lose(answer) : answer;
+  }
+
+  override async transaction<T>(action: (transaction: Queryable) => Promise<T>): Promise<T> {
+    return this.#lose(super.transaction(action));
+  }
+
+  async #lose<T>(answer: Promise<T>): Promise<T> {
+    if (this.losses === 0) return answer;
+    this.losses -= 1;
+    if (!this.early) await answer;
+    throw new Error("the connection was lost");
   }
 }
 
@@ -77,6 +86,28 @@ describe("a connection that is lost", () => {
 });
 
 describe("a pass that took effect, though its answer was lost", () => {
+  test("and that took effect only after it was given up: what it claims goes back to the queue and runs", async () => {
+    const world = await setup();
+    const office = await world.createOffice({ maxConcurrentJobs: 1 });
+    const lossy = new LossyDatabase({ connectionString: world.url, schema: world.schema });
+    const { runtime, loop } = await world.startWorker({ ...endsAtOnce, database: lossy });
+    await office.submit({ a: {} });
+    lossy.losses = 1;
+    lossy.early = true;
+    const ended = world.whenEnded(office, 1);
+    await office.database.transaction(async (transaction) => {
+      await transaction.query("", "SELECT lock_offices(ARRAY[$1::uuid])", [office.id]);
+      loop.wake(office.id);
+      // The one that was given up, and the one after it.
+      await waitingPass(world, 2);
+    });
+    await ended;
+    await loop.stop();
+    await lossy.close();
+    expect(runtime.starts).toEqual(["a#2"]);
+    await expect(problemsOf(office, { office: 1 })).resolves.toEqual([]);
+  });
+
   test("what it claimed goes back to the queue and runs", async () => {
     const { createOffice, startWorker, whenEnded, url, schema } = await setup();
     const office = await createOffice({ maxConcurrentJobs: 2 });
@@ -112,6 +143,30 @@ describe("a pass that took effect, though its answer was lost", () => {
     expect([queue.size, runtime.starts]).toEqual([0, ["a#1", "b#1", "c#3"]]);
     await expect(problemsOf(office, { office: 2 })).resolves.toEqual([]);
   });
+});
+
+test("a connection that is lost within a transaction fails it, and nothing else", async () => {
+  const { database, connect } = await setup();
+  const lost = database.transaction(async (transaction) => {
+    const [row] = await transaction.query<{ pid: number }>("", "SELECT pg_backend_pid() AS pid");
+    await connect().query("", "SELECT pg_terminate_backend($1)", [row?.pid]);
+    await transaction.query("", "SELECT 1");
+  });
+  await expect(lost).rejects.toThrow(/terminat|connection error/i);
+  await expect(database.query("", "SELECT 1 AS one")).resolves.toEqual([{ one: 1 }]);
+});
+
+test("what an address says of its own is kept beside what the scheduler needs", async () => {
+  const { url } = await setup();
+  const address = new URL(url);
+  address.searchParams.set("options", "-c statement_timeout=5s -c default_transaction_isolation=serializable");
+  const database = new Database({ connectionString: address.href, schema: "elsewhere" });
+  const text = `SELECT current_setting('statement_timeout') AS timeout, current_setting('search_path') AS path,
+    current_setting('transaction_isolation') AS isolation`;
+  await expect(database.query("", text)).resolves.toEqual([
+    { timeout: "5s", path: '"elsewhere"', isolation: "read committed" },
+  ]);
+  await database.close();
 });
 
 describe("the connection that listens", () => {
@@ -165,8 +220,8 @@ test("what is wrong with one office holds up no other", async () => {
   await ended;
 });
 
-/** Resolves when a pass waits for an office's lock: it asks the server until one does. */
-async function waitingPass(world: World): Promise<void> {
+/** Resolves when passes wait for an office's lock: it asks the server until they do. */
+async function waitingPass(world: World, count = 1): Promise<void> {
   const text = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  while ((await sql(world, text)).length === 0) await new Promise(setImmediate);
+  while ((await sql(world, text)).length < count) await new Promise(setImmediate);
 }

@@ -1,6 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { currentBootId, identityOf } from "office-server/platform/processIdentity.ts";
 import { createLogger } from "office-server/platform/log.ts";
 import { currentWorkerId } from "office-server/platform/workerId.ts";
@@ -134,6 +136,18 @@ describe("a session that ended while nobody watched", () => {
     await expect(office.job("a")).resolves.toMatchObject(expected);
     const output = (await office.events()).at(expected.status === "ready" ? -2 : -1)?.details["output"];
     expect(output).toBe(directoryOf("a"));
+    await expect(problemsOf(office)).resolves.toEqual([]);
+  });
+
+  test("well, though what it had started is still there: that is stopped, and the record decides", async () => {
+    const { office, recover, directoryOf } = await leaveBehind({ a: DEAD });
+    writeEnd(directoryOf("a"), {});
+    const env = { ...process.env, EXECUTION_ID: basename(directoryOf("a")) };
+    const left = spawn("sleep", ["600"], { env, stdio: "ignore" });
+    const gone = once(left, "exit");
+    await expect(recover()).resolves.toBe(1);
+    await gone;
+    await expect(office.job("a")).resolves.toMatchObject({ status: "done", attempt: 1 });
     await expect(problemsOf(office)).resolves.toEqual([]);
   });
 

@@ -1,0 +1,27 @@
+import type { Queryable } from "../../db/connection.ts";
+import { liveExecutions } from "../../db/queries/liveExecutions.ts";
+import type { Settlement } from "../../db/transitions/runPass.ts";
+import { workerLost } from "../../domain/lifecycle.ts";
+
+export interface ClaimOwner {
+  workerId: string;
+  officeIds: readonly string[];
+  /** Whether the worker knows of an execution. */
+  has(executionId: string): boolean;
+}
+
+/** Executions that a worker's pass claimed, and whose answer never came: nothing of them has started, so their jobs go back. */
+export async function lostClaims(transaction: Queryable, owner: ClaimOwner): Promise<Settlement[]> {
+  const live = await liveExecutions(transaction);
+  return live
+    .filter((execution) => execution.worker_id === owner.workerId && owner.officeIds.includes(execution.office_id))
+    .filter((execution) => !owner.has(execution.execution_id))
+    .map((execution) => ({
+      executionId: execution.execution_id,
+      jobId: execution.job_id,
+      officeId: execution.office_id,
+      fencingToken: execution.fencing_token,
+      exit: workerLost(),
+      details: {},
+    }));
+}
