@@ -5,6 +5,7 @@ import { migrate } from "office-server/db/migrate.ts";
 import type { Plan } from "office-server/domain/plan.ts";
 import { type Config, readConfig } from "office-server/platform/config.ts";
 import { createLogger } from "office-server/platform/log.ts";
+import { setLongTimer } from "office-server/platform/timers.ts";
 import { readPlanFile } from "office-server/services/planFile.ts";
 import { type PlanOrigin, resumePlan, type Submission, submitPlan } from "office-server/services/submission.ts";
 import {
@@ -28,6 +29,8 @@ interface Output {
   stderr: NodeJS.WriteStream;
 }
 
+const NOTICE_MS = 500;
+
 const ALL_DONE = 0;
 const NOT_ALL_DONE = 1;
 const INVALID = 2;
@@ -43,7 +46,7 @@ export async function runPlan(path: string, options: RunOptions, io: Output): Pr
   const config = readConfig();
   const interruption = new Interruption(INTERRUPTED);
   try {
-    return await withDatabase(config, (database) =>
+    return await withDatabase(config, io.stderr, (database) =>
       runInDatabase({ database, config, plan: read.plan, path, options, io, interruption }),
     );
   } finally {
@@ -51,8 +54,16 @@ export async function runPlan(path: string, options: RunOptions, io: Output): Pr
   }
 }
 
-async function withDatabase(config: Config, action: (database: Database) => Promise<number>): Promise<number> {
-  const postgres = await acquireDatabase(config);
+async function withDatabase(
+  config: Config,
+  stderr: NodeJS.WriteStream,
+  action: (database: Database) => Promise<number>,
+): Promise<number> {
+  // Creating a database takes some seconds, which nobody should spend before an empty screen.
+  const notice = setLongTimer(() => {
+    if (stderr.isTTY) stderr.write("office: getting the database ready …\n");
+  }, NOTICE_MS);
+  const postgres = await acquireDatabase(config).finally(() => notice.cancel());
   try {
     await migrate(postgres.url, { schema: config.databaseSchema });
     const database = new Database({ connectionString: postgres.url, schema: config.databaseSchema });
