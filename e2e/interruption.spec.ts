@@ -42,9 +42,10 @@ describe.each<[string, NodeJS.Signals, boolean]>([
   });
 });
 
-test("a second Ctrl-C leaves at once, and the sessions still end; --resume waits for that", async () => {
+test("a second Ctrl-C kills sessions that do not hear the first one; --resume carries on", async () => {
   const folder = await setup();
-  const jobs = [{ key: "slow", run: "trap 'sleep 0.5; touch gone; exit' TERM; touch begun; sleep 600 & wait" }];
+  // Two seconds short of the time after which they would be killed anyhow.
+  const jobs = [{ key: "slow", run: "trap '' TERM; (sleep 8; touch late) & touch begun; sleep 600" }];
   const plan = folder.plan({ jobs });
   const run = folder.start(["run", plan, "--json"]);
   await folder.fileAppears("begun");
@@ -52,8 +53,11 @@ test("a second Ctrl-C leaves at once, and the sessions still end; --resume waits
   await run.says("stopping 1 session");
   run.signalGroup("SIGINT");
   expect(await run.exit).toBe(130);
+  expect(run.stderr).toContain("killing the sessions …");
+  expect(folder.processes()).toEqual([]);
+  expect(folder.has("late")).toBe(false);
 
-  folder.plan({ jobs: [{ key: "slow", run: "test -e gone" }] });
+  folder.plan({ jobs: [{ key: "slow", run: "true" }] });
   const resumed = await folder.run(plan, "--resume");
   expect(await resumed.exit, resumed.stderr).toBe(0);
   expect(resumed.events.find(({ type }) => type === "job_started")?.attempt).toBe(2);

@@ -194,3 +194,23 @@ test("of a very large output both ends are kept, and a daemon does not outlive i
   expect(text.endsWith("x\nlast\n")).toBe(true);
   expect(text).toMatch(/\n\[\.\.\. \d+ bytes left out \.\.\.\]\n/);
 });
+
+test("a plan that names no office runs with its own settings, whatever an earlier one had set", async () => {
+  const folder = await setup();
+  const timeouts = async (plan: Record<string, unknown>) => {
+    const run = await folder.run(folder.plan({ ...plan, jobs: [{ key: "a", run: "true" }] }));
+    expect(await run.exit, run.stderr).toBe(0);
+    return run.events.find(({ type }) => type === "job_started")?.details["timeout_ms"];
+  };
+  expect(await timeouts({ limits: { defaultTimeout: "1m" } })).toBe(60_000);
+  expect(await timeouts({})).toBe(30 * 60_000);
+  expect(await timeouts({ office: "front desk", limits: { defaultTimeout: "1m" } })).toBe(60_000);
+  expect(await timeouts({ office: "front desk" })).toBe(60_000);
+});
+
+test("what the environment says of PostgreSQL servers elsewhere does not concern the one that comes along", async () => {
+  const folder = await setup({ database: false });
+  const environment = { PGSSLMODE: "require", PGOPTIONS: "-c statement_timeout=1", PGPORT: "1" };
+  const run = folder.start(["run", folder.plan({ jobs: [{ key: "a", run: "true" }] }), "--json"], environment);
+  expect(await run.exit, run.stderr).toBe(0);
+});

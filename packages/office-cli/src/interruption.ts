@@ -5,13 +5,17 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Ctrl-C, a closed terminal, or a kill, from the first moment of a run to its last: what was started is stopped, the
- * database with it. The second one leaves at once.
+ * database with it. The second one waits no longer for sessions that do not hear, the third one for nothing.
  */
 export class Interruption {
-  happened = false;
+  #count = 0;
   readonly #exitCode: number;
   #signal: NodeJS.Signals = "SIGINT";
   #run: { worker: TaskWorker; view: RunView } | null = null;
+
+  get happened(): boolean {
+    return this.#count > 0;
+  }
 
   constructor(exitCode: number) {
     this.#exitCode = exitCode;
@@ -34,15 +38,28 @@ export class Interruption {
   }
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
-    if (this.happened) {
-      // Their hosts end the sessions without us: TERM now, KILL after the grace time.
-      this.#run?.view.notice("leaving at once; sessions that are being stopped end by themselves");
+    this.#count += 1;
+    if (this.#count === 1) {
+      this.#signal = signal;
+      void this.#cancel();
+    } else if (this.#count === 2) void this.#kill();
+    else {
+      // Their hosts end the sessions without us.
+      process.stderr.write("office: leaving at once; the database may go on running until the next run ends\n");
       process.exit(this.#exitCode);
     }
-    this.happened = true;
-    this.#signal = signal;
-    void this.#cancel();
   };
+
+  async #kill(): Promise<void> {
+    if (this.#run === null) return;
+    const { worker, view } = this.#run;
+    view.notice("killing the sessions …");
+    try {
+      await worker.kill();
+    } catch (error) {
+      view.notice(`the sessions could not be killed: ${(error as Error).message}`);
+    }
+  }
 
   async #cancel(): Promise<void> {
     if (this.#run === null) return;

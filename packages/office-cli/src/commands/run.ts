@@ -89,7 +89,11 @@ interface Run {
 
 async function runInDatabase({ database, config, plan, path, options, io, interruption }: Run): Promise<number> {
   // On a terminal the view tells it all; a log line in the middle of it would only tear it up.
-  const viewKind: ViewKind = options.json ? "json" : io.stdout.isTTY ? "live" : "lines";
+  const viewKind: ViewKind = options.json
+    ? "json"
+    : io.stdout.isTTY && process.env["TERM"] !== "dumb"
+      ? "live"
+      : "lines";
   const log = createLogger(config.logLevel === "info" || viewKind === "live" ? "error" : config.logLevel);
   const origin: PlanOrigin = { path: resolve(path), defaultOffice: basename(path, extname(path)) };
 
@@ -102,7 +106,7 @@ async function runInDatabase({ database, config, plan, path, options, io, interr
   if (options.resume) {
     const resumption = await resumePlan(database, plan, origin);
     if (!resumption.ok) {
-      io.stderr.write(`office: ${path} cannot be resumed: ${resumption.reason}; run it without --resume\n`);
+      io.stderr.write(`office: ${path} cannot be resumed: ${resumption.reason}\n`);
       return INVALID;
     }
     submission = resumption.submission;

@@ -21,7 +21,11 @@ export async function acquireDatabase(
   { databaseUrl, officeHome }: Pick<Config, "databaseUrl" | "officeHome">,
   onLost: (error: Error) => void = () => {},
 ): Promise<EmbeddedPostgres> {
-  if (databaseUrl === null) return acquireEmbeddedPostgres(officeHome, { onLost });
+  if (databaseUrl === null) {
+    // They are about servers elsewhere (PGSSLMODE, say), and `pg` would follow them here as well.
+    for (const name of Object.keys(process.env)) if (name.startsWith("PG")) delete process.env[name];
+    return acquireEmbeddedPostgres(officeHome, { onLost });
+  }
   await checkServer(databaseUrl);
   return { url: databaseUrl, release: () => Promise.resolve() };
 }

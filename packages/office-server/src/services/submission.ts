@@ -54,9 +54,9 @@ export type Resumption = { ok: true; submission: Submission } | { ok: false; rea
 export async function resumePlan(database: Database, plan: Plan, origin: PlanOrigin): Promise<Resumption> {
   const officeName = plan.office ?? origin.defaultOffice;
   const task = await lastTaskOfPlan(database, officeName, origin.path);
-  if (task === null) return refuse(`there is no earlier run of it in office "${officeName}"`);
+  if (task === null) return refuse(`there is no earlier run of it in office "${officeName}"; run it without --resume`);
   const running = await runningElsewhere(database, task.id);
-  if (running !== null) return refuse(`it is being run, by process ${running}`);
+  if (running !== null) return refuse(`it is being run, by process ${running}; wait for its end, or stop it`);
   const submission = await database.transaction(async (transaction) => {
     const { id: officeId, config } = await applySettings(transaction, plan, origin);
     const stored = await taskJobs(transaction, task.id);
@@ -77,17 +77,20 @@ export async function resumePlan(database: Database, plan: Plan, origin: PlanOri
     const jobs = await taskJobs(transaction, task.id);
     return { officeId, taskId: task.id, jobs, eventsAfter, maxConcurrentJobs: config.maxConcurrentJobs };
   });
-  if (submission === null) return refuse("its jobs or their dependencies have changed since its last run");
+  if (submission === null)
+    return refuse("its jobs or their dependencies have changed since its last run; run it without --resume");
   return { ok: true, submission };
 }
 
 const refuse = (reason: string): Resumption => ({ ok: false, reason });
 
+/** An office that a plan names keeps what earlier plans have set. One that is there for a plan alone is as that plan says. */
 const applySettings = (transaction: Queryable, plan: Plan, origin: PlanOrigin): Promise<Office> =>
   ensureOffice(transaction, {
     name: plan.office ?? origin.defaultOffice,
     config: plan.limits,
     roles: roleSessions(plan, dirname(origin.path)),
+    keep: plan.office !== null,
   });
 
 /** The pid of the process that runs a job of the task, if one does. */

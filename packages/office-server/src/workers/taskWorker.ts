@@ -131,6 +131,11 @@ export class TaskWorker {
     return stopping.length;
   }
 
+  /** Does not wait any longer for sessions that are being stopped: they are killed. */
+  async kill(): Promise<void> {
+    await this.#orchestrator.killAll();
+  }
+
   /** Stops working and waits until all is quiet. Sessions that still run are stopped, their jobs go back to the queue. */
   async stop(): Promise<void> {
     await this.#loop.stop("interrupt");

@@ -68,7 +68,11 @@ class ServerUse implements EmbeddedPostgres {
       const server = await ensureServer(this.#home, this.#options);
       this.#dataFolder = server.dataFolder;
       this.url = server.url;
-      this.#holder = await connectHolder(server.url, () => this.#disconnected());
+      this.#holder = await connectHolder(server.url, () => this.#disconnected()).catch(async (error: unknown) => {
+        // Nobody could stop it later on.
+        if (server.started) await stopServer(server.dataFolder);
+        throw error;
+      });
     });
     return this.#beginning;
   }
@@ -105,11 +109,12 @@ class ServerUse implements EmbeddedPostgres {
 async function ensureServer(
   home: string,
   { settings, relocationFolders = RELOCATION_FOLDERS }: EmbeddedPostgresOptions,
-): Promise<{ url: string; dataFolder: string }> {
+): Promise<{ url: string; dataFolder: string; started: boolean }> {
   const placement = placeCluster(home, relocationFolders);
   const { dataFolder, account } = placement;
   const password = superuserPassword(home);
   let port = await runningPort(dataFolder);
+  const started = port === null;
   if (port === null) {
     if (account !== null) removeLeftovers(relocationFolders);
     const binaries = findBinaries(account, () => relocationFolder(relocationFolders));
@@ -120,5 +125,5 @@ async function ensureServer(
     const logFile = join(home, "postgres.log");
     port = await startServer({ placement, binaries, logFile, settings: { ...SERVER_SETTINGS, ...settings } });
   }
-  return { url: serverUrl(port, password), dataFolder };
+  return { url: serverUrl(port, password), dataFolder, started };
 }

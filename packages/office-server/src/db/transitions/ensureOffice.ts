@@ -9,10 +9,11 @@ const NAME_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('office ' || $1
 
 export interface OfficeSettings {
   name: string;
-  /** Laid over the office's settings. */
   config: JobSchedulerConfigPatch;
-  /** Laid over what the office knows of how roles are run. */
+  /** How roles are run. */
   roles: Readonly<Record<string, SessionSpec>>;
+  /** Whether both are laid over what the office has (the default), or over the defaults alone. */
+  keep?: boolean;
 }
 
 export interface Office {
@@ -21,14 +22,17 @@ export interface Office {
 }
 
 /** Finds an office by name, or creates it, and applies settings to it. Part of the caller's transaction. */
-export async function ensureOffice(transaction: Queryable, { name, config, roles }: OfficeSettings): Promise<Office> {
+export async function ensureOffice(
+  transaction: Queryable,
+  { name, config, roles, keep = true }: OfficeSettings,
+): Promise<Office> {
   await transaction.query("lock_office_name", NAME_LOCK, [name]);
   const [office] = await transaction.query<{ id: string; scheduler_config: JobSchedulerConfig }>(
     "office_by_name",
     "SELECT id, scheduler_config FROM offices WHERE name = $1 ORDER BY created_at, id LIMIT 1 FOR NO KEY UPDATE",
     [name],
   );
-  const effective = effectiveConfig({ ...office?.scheduler_config, ...config });
+  const effective = effectiveConfig(keep ? { ...office?.scheduler_config, ...config } : config);
   const settings = storableJson(effective);
   const [row] =
     office === undefined
@@ -39,8 +43,9 @@ export async function ensureOffice(transaction: Queryable, { name, config, roles
         )
       : await transaction.query<{ id: string }>(
           "configure_office",
-          "UPDATE offices SET scheduler_config = $2, roles = roles || $3, updated_at = now() WHERE id = $1 RETURNING id",
-          [office.id, settings, storableJson(roles)],
+          `UPDATE offices SET scheduler_config = $2, roles = CASE WHEN $4 THEN roles ELSE '{}' END || $3, updated_at = now()
+           WHERE id = $1 RETURNING id`,
+          [office.id, settings, storableJson(roles), keep],
         );
   if (row === undefined) throw new Error("the office was not stored");
   return { id: row.id, config: effective };

@@ -14,7 +14,7 @@ import {
   writeRecord,
 } from "./host/records.ts";
 import { type HostEnd, HostPool, type HostProcess } from "./hostPool.ts";
-import { endSession } from "./leftBehind.ts";
+import { endSession, killSession } from "./leftBehind.ts";
 import { judgeSession } from "./OutputMonitor.ts";
 import type { SessionEnd, SessionRequest, SessionRuntime } from "./runtime.ts";
 import { type StartContext, startSpecOf } from "./startSpec.ts";
@@ -99,6 +99,11 @@ export class SessionOrchestrator implements SessionRuntime {
     if (session === undefined) return;
     session.control.timeoutMs = timeoutMs;
     this.#tellHost(session);
+  }
+
+  /** Kills every session, without a grace. Their ends are reported as usual. */
+  async killAll(): Promise<void> {
+    await Promise.all([...this.#sessions.values()].map(({ directory }) => killSession(directory)));
   }
 
   /** Ends the spare hosts. Sessions go on: they need no worker. */

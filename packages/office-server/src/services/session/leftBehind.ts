@@ -40,6 +40,9 @@ export async function endSession(directory: string, termGraceMs: number): Promis
   await new SessionProcesses(membershipOf(directory), termGraceMs).end();
 }
 
+/** Kills what runs of a session, without a grace. Its host lives, and reports the end. */
+export const killSession = (directory: string): Promise<void> => new SessionProcesses(membershipOf(directory), 0).end();
+
 function mayBeAlive(host: ProcessIdentity): boolean {
   try {
     return isAlive(host);
