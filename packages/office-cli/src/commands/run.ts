@@ -91,7 +91,7 @@ async function runInDatabase({ database, config, plan, path, options, io, interr
   // On a terminal the view tells it all; a log line in the middle of it would only tear it up.
   const viewKind: ViewKind = options.json
     ? "json"
-    : io.stdout.isTTY && process.env["TERM"] !== "dumb"
+    : io.stdout.isTTY && config.environment["TERM"] !== "dumb"
       ? "live"
       : "lines";
   const log = createLogger(config.logLevel === "info" || viewKind === "live" ? "error" : config.logLevel);

@@ -1,5 +1,5 @@
 import pg from "pg";
-import { type Config, withoutPasswords } from "../platform/config.ts";
+import { type Config, forgetPostgresVariables, withoutPasswords } from "../platform/config.ts";
 import { acquireEmbeddedPostgres, type EmbeddedPostgres } from "./embedded/embeddedPostgres.ts";
 
 /** Raised when the database of DATABASE_URL cannot be used. */
@@ -22,8 +22,7 @@ export async function acquireDatabase(
   onLost: (error: Error) => void = () => {},
 ): Promise<EmbeddedPostgres> {
   if (databaseUrl === null) {
-    // They are about servers elsewhere (PGSSLMODE, say), and `pg` would follow them here as well.
-    for (const name of Object.keys(process.env)) if (name.startsWith("PG")) delete process.env[name];
+    forgetPostgresVariables();
     return acquireEmbeddedPostgres(officeHome, { onLost });
   }
   await checkServer(databaseUrl);

@@ -74,6 +74,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   };
 }
 
+/**
+ * Takes PGSSLMODE, PGOPTIONS and the like out of this process's environment: they are about servers elsewhere, and `pg`
+ * would follow them on the way to the embedded one as well.
+ */
+export function forgetPostgresVariables(): void {
+  for (const name of Object.keys(process.env)) if (name.startsWith("PG")) delete process.env[name];
+}
+
 /** Hides the passwords of addresses in a text, for logs and messages. In linear time: a message may be a megabyte long. */
 export const withoutPasswords = (text: string): string =>
   text.replaceAll(/(:\/\/[^\s:@/"']{0,256}:)[^\s@/"']{1,1024}@/g, "$1***@");
