@@ -16,6 +16,7 @@ import {
   TITLE_LENGTH_MAX,
 } from "./limits.ts";
 import { TEMPLATE_NAMES } from "./session.ts";
+import { storableLine, storableText } from "./text.ts";
 
 /** Set by the scheduler in every session's environment, so no plan may set them. */
 export const SCHEDULER_ENV_NAMES = [
@@ -29,24 +30,10 @@ export const SCHEDULER_ENV_NAMES = [
   "FENCING_TOKEN",
 ] as const;
 
-/** PostgreSQL refuses NUL and halves of surrogate pairs, and no program takes NUL in its arguments. */
-const isStorable = (value: string): boolean => !value.includes("\0") && value.isWellFormed();
-const STORABLE = "must not contain a NUL character or half of a Unicode surrogate pair";
+const text = storableText(TEXT_LENGTH_MAX);
 
-const text = z.string().max(TEXT_LENGTH_MAX).refine(isStorable, STORABLE);
-
-/** One line that people read: a key, a role, a title. */
-const line = (lengthMax: number) =>
-  z
-    .string()
-    .min(1, { abort: true })
-    .max(lengthMax)
-    .regex(/^\P{Cc}*$/u, { error: "must be one line, without control characters", abort: true })
-    .refine(isStorable, STORABLE)
-    .refine((value) => value.trim() !== "", "must not be blank");
-
-const roleName = line(ROLE_LENGTH_MAX);
-const jobKey = line(KEY_LENGTH_MAX);
+export const roleNameSchema = storableLine(ROLE_LENGTH_MAX);
+const jobKey = storableLine(KEY_LENGTH_MAX);
 
 const PLACEHOLDERS: readonly string[] = TEMPLATE_NAMES.map((name) => `{{${name}}}`);
 
@@ -90,46 +77,62 @@ const duration = (leastMs: 0 | 1) => {
 /** An office's settings as a plan writes them: times may be written out. Read as a JobSchedulerConfigPatch. */
 export const planLimitsSchema = jobSchedulerConfigPatchSchema.extend({
   maxConcurrentByRole: z
-    .record(roleName, z.int().min(1).max(CONCURRENCY_MAX))
+    .record(roleNameSchema, z.int().min(1).max(CONCURRENCY_MAX))
     .optional()
     .describe("Sessions of a role that may run at the same time. A role that is not named has no limit of its own."),
   defaultTimeout: duration(1)
     .optional()
     .describe("How long a session may run when neither its job nor its role says, such as 30m. Default 30m."),
   timeoutByRole: z
-    .record(roleName, duration(1))
+    .record(roleNameSchema, duration(1))
     .optional()
     .describe("How long a session of a role may run, such as 45m."),
   retryBaseDelay: duration(0).optional().describe("Wait before the first retry, such as 90s. Default 60s."),
   retryMaxDelay: duration(0).optional().describe("The longest wait before a retry, such as 2h. Default 1h."),
 });
 
-export const planRoleSchema = z.strictObject({
-  command: command
-    .optional()
-    .describe(
-      "The program and its arguments, as a list; never a shell line. {{prompt}}, {{title}} and others are filled in.",
-    ),
-  stdin: template
-    .optional()
-    .describe("What the program reads on standard input, usually {{prompt}}. For jobs that use this role's command."),
-  cwd: text
-    .min(1)
-    .optional()
-    .describe("The folder to run in, relative to the plan's folder. Default: the plan's folder."),
-  timeout: duration(1).optional().describe("How long a session of this role may run, such as 30m, or in ms."),
-  env: env.optional().describe("Environment variables of this role's sessions."),
-});
+const runtime = z
+  .literal("external", { error: 'must be "external", or left out where a program is started' })
+  .describe("External: nothing is started here; another service runs the session and reports its end to the API.");
+const lease = duration(1).describe(
+  "How long an external session may be silent before it counts as crashed, such as 5m. Default 60s.",
+);
+
+export const planRoleSchema = z
+  .strictObject({
+    command: command
+      .optional()
+      .describe(
+        "The program and its arguments, as a list; never a shell line. {{prompt}}, {{title}} and others are filled in.",
+      ),
+    runtime: runtime.optional(),
+    lease: lease.optional(),
+    stdin: template
+      .optional()
+      .describe("What the program reads on standard input, usually {{prompt}}. For jobs that use this role's command."),
+    cwd: text
+      .min(1)
+      .optional()
+      .describe("The folder to run in, relative to the plan's folder. Default: the plan's folder."),
+    timeout: duration(1).optional().describe("How long a session of this role may run, such as 30m, or in ms."),
+    env: env.optional().describe("Environment variables of this role's sessions."),
+  })
+  .refine((role) => role.command === undefined || role.runtime === undefined, {
+    error: "must not have both command and runtime: its sessions are started here, or run elsewhere",
+  })
+  .meta({ not: { required: ["command", "runtime"] } });
 
 /** Whether a job has one way to run is checked with the whole plan: its role may have the command. */
 export const planJobSchema = z
   .strictObject({
     key: jobKey.describe("The job's name, unique in the plan. Others name it in depends_on."),
-    role: roleName.optional().describe("Who does it: PO, PM, Architect, FE, BE, QA, DevOps or any other name."),
-    title: line(TITLE_LENGTH_MAX).optional().describe("What it is, in a few words. Default: its key."),
+    role: roleNameSchema.optional().describe("Who does it: PO, PM, Architect, FE, BE, QA, DevOps or any other name."),
+    title: storableLine(TITLE_LENGTH_MAX).optional().describe("What it is, in a few words. Default: its key."),
     prompt: text.optional().describe("What the agent is asked to do. Fills {{prompt}} in the command or stdin."),
     run: text.min(1).optional().describe("A shell command to run instead of the role's agent."),
     command: command.optional().describe("The program and its arguments for just this job, instead of the role's."),
+    runtime: runtime.optional(),
+    lease: lease.optional(),
     depends_on: z
       .array(jobKey)
       .max(EDGES_MAX)
@@ -151,14 +154,20 @@ export const planJobSchema = z
     env: env.optional().describe("Environment variables of this job's sessions, over its role's."),
     cwd: text.min(1).optional().describe("The folder to run in, relative to the plan's folder. Default: its role's."),
   })
-  .meta({ not: { required: ["run", "command"] } });
+  .meta({
+    not: {
+      anyOf: [{ required: ["run", "command"] }, { required: ["run", "runtime"] }, { required: ["command", "runtime"] }],
+    },
+  });
 
 /** A plan file, as written. How it is checked as a whole is in office-server's `domain/plan.ts`. */
 export const planSchema = z.strictObject({
-  office: line(OFFICE_NAME_LENGTH_MAX).optional().describe("The office that does it, by name; created when missing."),
-  title: line(TITLE_LENGTH_MAX).optional().describe("What the plan is about, in a few words."),
+  office: storableLine(OFFICE_NAME_LENGTH_MAX)
+    .optional()
+    .describe("The office that does it, by name; created when missing."),
+  title: storableLine(TITLE_LENGTH_MAX).optional().describe("What the plan is about, in a few words."),
   limits: planLimitsSchema.optional().describe("Settings of the office that this plan changes."),
-  roles: z.record(roleName, planRoleSchema).optional().describe("How each role's sessions are started."),
+  roles: z.record(roleNameSchema, planRoleSchema).optional().describe("How each role's sessions are started."),
   jobs: z.array(planJobSchema).min(1).max(JOBS_MAX).describe("The units of work."),
 });
 

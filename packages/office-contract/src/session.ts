@@ -1,22 +1,33 @@
 import { z } from "zod";
+import { DURATION_MS_MAX } from "./limits.ts";
 
 const text = z.string();
 
+/** How long a session that runs elsewhere may be silent when its job does not say, in ms. */
+export const EXTERNAL_LEASE_MS_DEFAULT = 60_000;
+
 /**
- * How a job's program is started, as stored with the job. Exactly one of `command` (arguments, never joined
- * into a shell line) and `run` (one shell line) is set. `{{name}}` placeholders in `command` and `stdin` are
- * filled in at the start of each session.
+ * How a job's session comes about, as stored with the job. Exactly one of `command` (arguments, never joined into a shell
+ * line), `run` (one shell line) and `runtime` is set. `{{name}}` placeholders in `command` and `stdin` are filled in at the
+ * start of each session.
  */
 export const sessionSpecSchema = z
   .strictObject({
     command: z.array(text).min(1).optional(),
     run: text.min(1).optional(),
+    /** "external": nothing is started here; another service runs the session and reports its end. */
+    runtime: z.literal("external").optional(),
+    /** How long a session that runs elsewhere may be silent before it is taken for dead, in ms. */
+    lease_ms: z.int().min(1).max(DURATION_MS_MAX).optional(),
     stdin: text.optional(),
     /** Absolute. */
     cwd: text,
     env: z.record(z.string(), text),
   })
-  .refine(({ command, run }) => (command === undefined) !== (run === undefined), "must have either command or run");
+  .refine(
+    ({ command, run, runtime }) => [command, run, runtime].filter((way) => way !== undefined).length === 1,
+    "must have exactly one of command, run and runtime",
+  );
 export type SessionSpec = z.infer<typeof sessionSpecSchema>;
 
 /** The names that `{{name}}` may use. */

@@ -16,6 +16,28 @@ export interface Config {
   maxSessions: number | null;
   /** How often the scheduler looks for what it was not told of. 0: never. */
   tickIntervalMs: number;
+  /** Where the API and the workers' health listen. */
+  host: string;
+  /** The API's. 0: any free one. */
+  port: number;
+  /** The worker's health. 0: any free one. */
+  schedulerPort: number;
+  /** A name for this worker, for people to read; null: the host's. */
+  workerName: string | null;
+  /** Where people reach the API, for links in messages; without a slash at its end. */
+  publicUrl: string;
+  /** Names besides its own under which the API may be addressed. */
+  allowedHosts: readonly string[];
+  /** Whether jobs with `run`, a shell line, may be submitted through the API. */
+  allowRun: boolean;
+  /** Whether webhooks may lead to private addresses: of this machine, or of its networks. */
+  allowPrivateWebhooks: boolean;
+  /** Requests that one key may send. */
+  rateLimitPerMinute: number;
+  /** How long finished jobs, their output and their events are kept. 0: for ever. */
+  retentionDays: number;
+  slackWebhookUrl: string | null;
+  supabase: { url: string; serviceRoleKey: string } | null;
   /** Everything else: what sessions may be given a part of. */
   environment: Readonly<Record<string, string | undefined>>;
 }
@@ -45,6 +67,33 @@ const wholeNumber = (min: number, max: number) => {
     .pipe(z.int({ error }).min(min, { error }).max(max, { error }));
 };
 
+const webAddress = z.string().refine((text) => /^https?:$/.test(protocolOf(text)), {
+  error: "must be an address like https://example.com",
+});
+
+const PORT_MAX = 65_535;
+const RATE_LIMIT_MAX = 10_000_000;
+const RETENTION_DAYS_MAX = 36_500;
+
+const port = (fallback: number) => wholeNumber(0, PORT_MAX).default(fallback);
+const flag = z
+  .enum(["0", "1", "false", "true"], { error: "must be 1 or 0" })
+  .default("0")
+  .transform((text) => text === "1" || text === "true");
+const names = z
+  .string()
+  .default("")
+  .transform((text) =>
+    text
+      .split(",")
+      .map((name) => name.trim().toLowerCase())
+      .filter((name) => name !== ""),
+  );
+/** It becomes a part of the worker's id. */
+const workerName = z.string().regex(/^[\w.:-]{1,100}$/, {
+  error: "must be at most 100 letters, digits, dots, colons, dashes and underscores",
+});
+
 const environmentSchema = z.object({
   DATABASE_URL: databaseUrl.nullable().default(null),
   DATABASE_SCHEMA: databaseSchema.default("public"),
@@ -52,6 +101,19 @@ const environmentSchema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(", ")}` }).default("info"),
   MAX_SESSIONS: wholeNumber(1, SESSIONS_MAX).nullable().default(null),
   TICK_INTERVAL_MS: wholeNumber(0, TICK_INTERVAL_MS_MAX).default(5_000),
+  HOST: z.string().default("127.0.0.1"),
+  PORT: port(3_001),
+  SCHEDULER_PORT: port(3_002),
+  WORKER_ID: workerName.nullable().default(null),
+  PUBLIC_URL: webAddress.nullable().default(null),
+  ALLOWED_HOSTS: names,
+  ALLOW_RUN: flag,
+  WEBHOOK_ALLOW_PRIVATE: flag,
+  RATE_LIMIT_PER_MINUTE: wholeNumber(1, RATE_LIMIT_MAX).default(60_000),
+  RETENTION_DAYS: wholeNumber(0, RETENTION_DAYS_MAX).default(30),
+  SLACK_WEBHOOK_URL: webAddress.nullable().default(null),
+  SUPABASE_URL: webAddress.nullable().default(null),
+  SUPABASE_SERVICE_ROLE_KEY: z.string().nullable().default(null),
 });
 
 /**
@@ -70,6 +132,18 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     logLevel: data.LOG_LEVEL,
     maxSessions: data.MAX_SESSIONS,
     tickIntervalMs: data.TICK_INTERVAL_MS,
+    host: data.HOST,
+    port: data.PORT,
+    schedulerPort: data.SCHEDULER_PORT,
+    workerName: data.WORKER_ID,
+    publicUrl: withoutSlash(data.PUBLIC_URL ?? `http://${data.HOST}:${data.PORT}`),
+    allowedHosts: data.ALLOWED_HOSTS,
+    allowRun: data.ALLOW_RUN,
+    allowPrivateWebhooks: data.WEBHOOK_ALLOW_PRIVATE,
+    rateLimitPerMinute: data.RATE_LIMIT_PER_MINUTE,
+    retentionDays: data.RETENTION_DAYS,
+    slackWebhookUrl: data.SLACK_WEBHOOK_URL,
+    supabase: supabaseOf(data.SUPABASE_URL, data.SUPABASE_SERVICE_ROLE_KEY),
     environment: Object.freeze({ ...environment }),
   };
 }
@@ -86,9 +160,22 @@ export function forgetPostgresVariables(): void {
 export const withoutPasswords = (text: string): string =>
   text.replaceAll(/(:\/\/[^\s:@/"']{0,256}:)[^\s@/"']{1,1024}@/g, "$1***@");
 
+/** Variables whose whole value is a secret. */
+const SECRET = /_KEY$|_TOKEN$|^SLACK_/;
+
 function describeProblem(issue: z.core.$ZodIssue, environment: Record<string, string | undefined>): string {
   const name = String(issue.path[0]);
-  return withoutPasswords(`${name} is "${environment[name]}"; it ${issue.message}`);
+  const value = SECRET.test(name) ? "set to something that is wrong" : `"${environment[name]}"`;
+  return withoutPasswords(`${name} is ${value}; it ${issue.message}`);
+}
+
+const withoutSlash = (address: string): string => address.replace(/\/+$/, "");
+
+function supabaseOf(url: string | null, serviceRoleKey: string | null): Config["supabase"] {
+  if (url !== null && serviceRoleKey !== null) return { url: withoutSlash(url), serviceRoleKey };
+  if (url === null && serviceRoleKey === null) return null;
+  const missing = url === null ? "SUPABASE_URL" : "SUPABASE_SERVICE_ROLE_KEY";
+  throw new ConfigError(`${missing} is not set; Supabase Realtime needs SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY`);
 }
 
 function protocolOf(text: string): string {

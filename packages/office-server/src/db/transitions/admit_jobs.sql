@@ -13,6 +13,17 @@ BEGIN
   UPDATE job_queue j SET admitted = true FROM unnest(p_jobs) AS i(id) WHERE j.id = i.id AND NOT j.admitted;
   PERFORM record_edges(p_jobs);
 
+  -- What came in finished has no events that count_jobs could count.
+  UPDATE job_counts c SET total = c.total + n.total, done = c.done + n.done, failed = c.failed + n.failed,
+    timeout = c.timeout + n.timeout, cancelled = c.cancelled + n.cancelled
+  FROM (
+    SELECT count(*) AS total, count(*) FILTER (WHERE j.status = 'done') AS done,
+      count(*) FILTER (WHERE j.status = 'failed') AS failed, count(*) FILTER (WHERE j.status = 'timeout') AS timeout,
+      count(*) FILTER (WHERE j.status = 'cancelled') AS cancelled
+    FROM unnest(p_jobs) AS i(id) JOIN job_queue j ON j.id = i.id AND j.status <> 'pending'
+  ) n
+  WHERE c.office_id = p_office;
+
   INSERT INTO job_events (office_id, seq, type, task_id, job_id, job_key, role, "timestamp", details)
   SELECT p_office, row_number() OVER (ORDER BY j.created_at, j.id) + (
       SELECT COALESCE(max(e.seq), 0) FROM job_events e WHERE e.office_id = p_office

@@ -12,6 +12,7 @@ DECLARE
   v_roles jsonb;
   v_job record;
   v_timeout_ms bigint;
+  v_session jsonb;
 BEGIN
   FOR v_office IN
     SELECT o.id, o.scheduler_config AS config, o.roles, o.max_concurrent_jobs - (
@@ -56,9 +57,10 @@ BEGIN
     v_timeout_ms := COALESCE(v_job.timeout_ms,
       (configs -> v_job.office_id::text -> 'timeoutByRole' ->> v_job.role::text)::bigint,
       (configs -> v_job.office_id::text ->> 'defaultTimeout')::bigint);
-    INSERT INTO job_executions (id, job_id, office_id, role, attempt, worker_id, fencing_token, timeout_ms, started_at)
+    v_session := session_of(v_job.session, v_roles -> v_job.office_id::text -> v_job.role::text);
+    INSERT INTO job_executions (id, job_id, office_id, role, attempt, worker_id, fencing_token, timeout_ms, started_at, lease_ms, lease_until)
     VALUES (v_job.execution_id, v_job.id, v_job.office_id, v_job.role, v_job.attempt, p_worker, v_job.fencing_token,
-      v_timeout_ms, p_now);
+      v_timeout_ms, p_now, lease_ms_of(v_session), p_now + lease_ms_of(v_session) * interval '1 ms');
     events := ARRAY[ROW(
       v_job.office_id, NULL, 'job_started', v_job.task_id, v_job.id, v_job.key, v_job.role, v_job.execution_id, v_job.attempt,
       p_now, jsonb_build_object('timeout_ms', v_timeout_ms)
@@ -67,8 +69,7 @@ BEGIN
       'execution_id', v_job.execution_id, 'fencing_token', v_job.fencing_token::text, 'office_id', v_job.office_id,
       'task_id', v_job.task_id, 'job_id', v_job.id, 'key', v_job.key, 'role', v_job.role, 'attempt', v_job.attempt,
       'title', v_job.title, 'description', v_job.description,
-      'session', COALESCE(v_job.session, v_roles -> v_job.office_id::text -> v_job.role::text),
-      'timeout_ms', v_timeout_ms, 'retry_count', v_job.retry_count,
+      'session', v_session, 'timeout_ms', v_timeout_ms, 'retry_count', v_job.retry_count,
       'max_retries', COALESCE(v_job.max_retries::integer, (configs -> v_job.office_id::text ->> 'maxRetries')::integer)
     ));
     RETURN;
@@ -83,10 +84,12 @@ BEGIN
       j.max_retries, j.priority, j.created_at,
       execution_id(j.id, j.attempt::integer) AS execution_id, nextval('fencing_token') AS fencing_token,
       COALESCE(j.timeout_ms, (configs -> j.office_id::text -> 'timeoutByRole' ->> j.role::text)::bigint,
-        (configs -> j.office_id::text ->> 'defaultTimeout')::bigint) AS timeout_ms
+        (configs -> j.office_id::text ->> 'defaultTimeout')::bigint) AS timeout_ms,
+      session_of(j.session, v_roles -> j.office_id::text -> j.role::text) AS how
   ), recorded AS (
-    INSERT INTO job_executions (id, job_id, office_id, role, attempt, worker_id, fencing_token, timeout_ms, started_at)
-    SELECT x.execution_id, x.id, x.office_id, x.role, x.attempt, p_worker, x.fencing_token, x.timeout_ms, p_now
+    INSERT INTO job_executions (id, job_id, office_id, role, attempt, worker_id, fencing_token, timeout_ms, started_at, lease_ms, lease_until)
+    SELECT x.execution_id, x.id, x.office_id, x.role, x.attempt, p_worker, x.fencing_token, x.timeout_ms, p_now,
+      lease_ms_of(x.how), p_now + lease_ms_of(x.how) * interval '1 ms'
     FROM execution x
   )
   SELECT
@@ -97,7 +100,7 @@ BEGIN
     COALESCE(json_agg(json_build_object(
       'execution_id', x.execution_id, 'fencing_token', x.fencing_token::text, 'office_id', x.office_id,
       'task_id', x.task_id, 'job_id', x.id, 'key', x.key, 'role', x.role, 'attempt', x.attempt, 'title', x.title,
-      'description', x.description, 'session', COALESCE(x.session, v_roles -> x.office_id::text -> x.role::text),
+      'description', x.description, 'session', x.how,
       'timeout_ms', x.timeout_ms, 'retry_count', x.retry_count,
       'max_retries', COALESCE(x.max_retries::integer, (configs -> x.office_id::text ->> 'maxRetries')::integer)
     ) ORDER BY x.priority, x.created_at, x.id), '[]')

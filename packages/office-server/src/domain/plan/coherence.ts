@@ -18,22 +18,24 @@ export const checkSize = ({ jobs, edges }: PlanOutline): ValueProblem[] => {
 
 /** Checks that the jobs of a plan fit together: each has one way to run, and their dependencies can be met. */
 export const checkCoherence = (outline: PlanOutline, plan: unknown, lineOf: LineOf): ValueProblem[] => [
-  ...outline.jobs.flatMap((job) => wayToRunProblem(job, outline.commandRoles)),
+  ...outline.jobs.flatMap((job) => wayToRunProblem(job, outline.runnableRoles)),
   ...graphProblems(outline.graph, plan, lineOf),
 ];
 
 /** The line, from 1, of the value at a path. */
 export type LineOf = (path: readonly PropertyKey[]) => number;
 
-const wayToRunProblem = ({ index, key, role, run, command }: JobOutline, commandRoles: ReadonlySet<string>) => {
+const wayToRunProblem = ({ index, key, role, ways }: JobOutline, runnableRoles: ReadonlySet<string>) => {
   const name = typeof key === "string" ? `job ${quoted(key)}` : `jobs[${index}]`;
-  if (run && command) {
-    const message = `${name} has both run and command: keep run for a shell line, or command for a list of arguments`;
-    return [{ path: ["jobs", index, "run"], atKey: true, message }];
+  const [way] = ways;
+  if (way !== undefined) {
+    if (ways.length === 1) return [];
+    const message = `${name} has both ${ways.join(" and ")}: keep run for a shell line, command for a list of arguments, or runtime for a session elsewhere`;
+    return [{ path: ["jobs", index, way], atKey: true, message }];
   }
-  if (run || command || typeof role !== "string" || commandRoles.has(role)) return [];
+  if (typeof role !== "string" || runnableRoles.has(role)) return [];
   const remedy = `add run or command to it, or a command to role ${quoted(role)} under roles`;
-  const message = `${name} has nothing to run: ${remedy}${suggestion(role, commandRoles)}`;
+  const message = `${name} has nothing to run: ${remedy}${suggestion(role, runnableRoles)}`;
   return [{ path: ["jobs", index], message }];
 };
 

@@ -11,8 +11,8 @@ export interface PlanOutline {
   edges: number;
   /** A node for each job of the list, with UNREADABLE names for keys and dependencies that are not text. */
   graph: readonly GraphNode[];
-  /** The roles that have a command. */
-  commandRoles: ReadonlySet<string>;
+  /** The roles that say how their jobs are run. */
+  runnableRoles: ReadonlySet<string>;
 }
 
 /** How a name that stands for something unreadable begins. No valid key does. */
@@ -22,9 +22,12 @@ export interface JobOutline {
   index: number;
   key: unknown;
   role: unknown;
-  run: boolean;
-  command: boolean;
+  /** Which of `run`, `command` and `runtime` it has. */
+  ways: readonly WayToRun[];
 }
+
+const WAYS_TO_RUN = ["run", "command", "runtime"] as const;
+type WayToRun = (typeof WAYS_TO_RUN)[number];
 
 export const outlinePlan = (plan: unknown): PlanOutline => {
   const roles = isMapping(plan) && isMapping(plan["roles"]) ? Object.entries(plan["roles"]) : [];
@@ -33,13 +36,16 @@ export const outlinePlan = (plan: unknown): PlanOutline => {
     jobs: list.flatMap(jobOutline),
     edges: list.reduce<number>((sum, job) => sum + dependenciesOf(job).length, 0),
     graph: list.map(nodeOf),
-    commandRoles: new Set(roles.filter(([, role]) => isMapping(role) && "command" in role).map(([name]) => name)),
+    runnableRoles: new Set(
+      roles.filter(([, role]) => isMapping(role) && ("command" in role || "runtime" in role)).map(([name]) => name),
+    ),
   };
 };
 
 const jobOutline = (job: unknown, index: number): JobOutline[] => {
   if (!isMapping(job)) return [];
-  return [{ index, key: job["key"], role: job["role"] ?? DEFAULT_ROLE, run: "run" in job, command: "command" in job }];
+  const ways = WAYS_TO_RUN.filter((way) => way in job);
+  return [{ index, key: job["key"], role: job["role"] ?? DEFAULT_ROLE, ways }];
 };
 
 const dependenciesOf = (job: unknown): unknown[] =>

@@ -78,10 +78,16 @@ const resolveJob = (job: JobDocument, role: PlanRole, directory: string): PlanJo
   maxRetries: job.retries ?? null,
 });
 
+type WayToRun = Pick<SessionSpec, "run" | "command" | "stdin" | "runtime" | "lease_ms">;
+
 /** A role's input is for the role's program; another program gets none. */
-const programOf = (job: JobDocument, role: PlanRole): Pick<SessionSpec, "run" | "command" | "stdin"> => {
+const programOf = (job: JobDocument, role: PlanRole): WayToRun => {
   if (job.run !== undefined) return { run: job.run };
   if (job.command !== undefined) return { command: job.command };
+  if (job.runtime !== undefined || role.runtime !== undefined) {
+    const lease = job.lease ?? role.lease;
+    return { runtime: "external", ...(lease !== undefined && { lease_ms: lease }) };
+  }
   return {
     ...(role.command !== undefined && { command: role.command }),
     ...(role.stdin !== undefined && { stdin: role.stdin }),
