@@ -1,5 +1,6 @@
 import type { JobEvent } from "office-contract/events.ts";
 import { type EventType, isFinal, type JobState } from "office-contract/vocabulary.ts";
+import { countJobs } from "office-server/db/transitions/countJobs.ts";
 import { isLegalTransition } from "office-server/domain/lifecycle.ts";
 import type { JobRow, TestOffice } from "./testOffice.ts";
 
@@ -25,7 +26,7 @@ export interface ConcurrencyLimits {
 /**
  * Everything that is wrong with an office's event log, by itself and held against its rows; nothing when all is well:
  * no gaps, time goes forward, every step legal, nothing starts before what it depends on, the limits hold, and each
- * job's counter of unmet dependencies is true.
+ * job's counter of unmet dependencies is true, as are the counts that follow the log.
  */
 export async function problemsOf(office: TestOffice, limits?: ConcurrencyLimits): Promise<string[]> {
   const events = await office.events();
@@ -35,7 +36,12 @@ export async function problemsOf(office: TestOffice, limits?: ConcurrencyLimits)
     const state = states.get(job.id);
     if (state !== job.status) problems.push(`${job.key} is ${job.status}, its last event says ${state}`);
   }
-  return [...problems, ...(await wrongCounters(office)), ...(await wrongExecutions(office))];
+  return [
+    ...problems,
+    ...(await wrongCounters(office)),
+    ...(await wrongExecutions(office)),
+    ...(await wrongCounts(office)),
+  ];
 }
 
 /** What came in finished, or was finished before the office was adopted, has no history until it is run again. */
@@ -118,9 +124,28 @@ async function wrongExecutions({ database, id }: TestOffice): Promise<string[]> 
   const rows = await database.query<{ key: string; status: string; live: number }>(
     "",
     `SELECT j.key, j.status, count(e.id)::integer AS live FROM job_queue j
-     LEFT JOIN job_executions e ON e.job_id = j.id AND e.ended_at IS NULL AND e.stop_cause IS NULL AND e.attempt = j.attempt
+     LEFT JOIN job_executions e ON e.job_id = j.id AND e.ended_at IS NULL AND e.stop_cause IS DISTINCT FROM 'cancelled' AND e.attempt = j.attempt
      WHERE j.office_id = $1 GROUP BY j.id HAVING count(e.id) <> CASE j.status WHEN 'processing' THEN 1 ELSE 0 END`,
     [id],
   );
   return rows.map((row) => `${row.key} is ${row.status} and has ${row.live} live executions`);
+}
+
+/** Counts of finished jobs that are not what there is. */
+async function wrongCounts({ database, id }: TestOffice): Promise<string[]> {
+  await countJobs(database, id);
+  const rows = await database.query<{ counted: unknown; real: unknown }>(
+    "",
+    `SELECT jsonb_build_object('total', c.total, 'done', c.done, 'failed', c.failed, 'timeout', c.timeout, 'cancelled', c.cancelled) AS counted,
+       to_jsonb(r) AS real
+     FROM job_counts c, (
+       SELECT count(*) AS total, count(*) FILTER (WHERE status = 'done') AS done,
+         count(*) FILTER (WHERE status = 'failed') AS failed, count(*) FILTER (WHERE status = 'timeout') AS timeout,
+         count(*) FILTER (WHERE status = 'cancelled') AS cancelled
+       FROM job_queue WHERE office_id = $1 AND admitted
+     ) r
+     WHERE c.office_id = $1 AND (c.total, c.done, c.failed, c.timeout, c.cancelled) <> (r.total, r.done, r.failed, r.timeout, r.cancelled)`,
+    [id],
+  );
+  return rows.map(({ counted, real }) => `${JSON.stringify(counted)} are counted, there are ${JSON.stringify(real)}`);
 }

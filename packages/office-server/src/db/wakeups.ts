@@ -2,7 +2,7 @@ import pg from "pg";
 import { setLongTimer, type Timer } from "../platform/timers.ts";
 import type { Database } from "./connection.ts";
 
-const CHANNEL = "office_scheduler";
+export const WAKE_CHANNEL = "office_scheduler";
 /** In place of an office: look everywhere. */
 const ANY = "any";
 /** Announcements that follow each other are gathered for this long: NOTIFY takes a lock that all commits share. */
@@ -11,6 +11,10 @@ const GATHER_MS = 25;
 const OFFICES_MAX = 20;
 const RECONNECT_MS = 500;
 const CONNECT_MS_MAX = 10_000;
+/** Follows the sender where sessions that run are concerned. */
+const ORDERS = "orders";
+/** Follows the sender, with the request's name, where a pass is asked for. */
+export const PASS = "pass";
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** Tells other processes, after the commit, that something changed in some offices. */
@@ -18,18 +22,26 @@ export class Announcer {
   readonly #database: Database;
   /** Goes along, so that a process does not wake itself. */
   readonly #sender: string;
-  readonly #offices = new Set<string>();
+  /** And whether their sessions that run are concerned. */
+  readonly #offices = new Map<string, boolean>();
   #timer: Timer | null = null;
   #sending: Promise<unknown> = Promise.resolve();
 
   constructor(database: Database, sender: string) {
     this.#database = database;
-    this.#sender = sender;
+    // The parts of a payload are separated by spaces.
+    this.#sender = encodeURIComponent(sender);
   }
 
-  /** Sends at once; what follows closely is gathered first. */
+  /** Something may start in these offices. Sends at once; what follows closely is gathered first. */
   announce(officeIds: Iterable<string>): void {
-    for (const id of officeIds) this.#offices.add(id);
+    for (const id of officeIds) this.#offices.set(id, this.#offices.get(id) ?? false);
+    if (this.#timer === null) this.#send();
+  }
+
+  /** Sessions that run in these offices are to be stopped, or have another deadline. */
+  order(officeIds: Iterable<string>): void {
+    for (const id of officeIds) this.#offices.set(id, true);
     if (this.#timer === null) this.#send();
   }
 
@@ -45,23 +57,40 @@ export class Announcer {
   #send(): void {
     this.#timer = null;
     if (this.#offices.size === 0) return;
-    const offices = this.#offices.size > OFFICES_MAX ? [ANY] : [...this.#offices];
+    const offices =
+      this.#offices.size > OFFICES_MAX ? [`${ANY} ${this.#sender}`] : [...this.#offices].map(this.#payload);
     this.#offices.clear();
     this.#timer = setLongTimer(() => this.#send(), GATHER_MS);
     // A lost announcement is caught by the listeners' next tick, so a failure is no one's problem here.
     this.#sending = this.#database
-      .query("announce", `SELECT pg_notify('${CHANNEL}', o || ' ' || $2) FROM unnest($1::text[]) AS o`, [
-        offices,
-        this.#sender,
-      ])
+      .query("announce", `SELECT pg_notify('${WAKE_CHANNEL}', o) FROM unnest($1::text[]) AS o`, [offices])
       .then(ignore, ignore);
   }
+
+  readonly #payload = ([officeId, orders]: [string, boolean]): string =>
+    orders ? `${officeId} ${this.#sender} ${ORDERS}` : `${officeId} ${this.#sender}`;
 }
 
 const ignore = (): void => {};
 
-/** What was heard: something changed in an office, another program wrote jobs into one, or any office may have changed. */
-export type Wakeup = { kind: "office" | "foreign"; officeId: string } | { kind: "any" };
+/**
+ * What was heard: something changed in an office, its running sessions are concerned, another program wrote jobs into it,
+ * somebody asks for a pass over it and for an answer, or any office may have changed.
+ */
+export type Wakeup =
+  | { kind: "office" | "orders" | "foreign"; officeId: string }
+  | { kind: "pass"; officeId: string; requestId: string }
+  | { kind: "any" };
+
+function read(payload: string, self: string): Wakeup | null {
+  const [officeId = "", sender, word, requestId = ""] = payload.split(" ");
+  if (sender === encodeURIComponent(self)) return null;
+  // Anybody may send anything here.
+  if (!UUID.test(officeId)) return { kind: "any" };
+  if (sender === undefined) return { kind: "foreign", officeId };
+  if (word === PASS) return { kind: "pass", officeId, requestId };
+  return { kind: word === ORDERS ? "orders" : "office", officeId };
+}
 
 /** Hears what other processes announce. Without LISTEN (a transaction pooler, say) it stays silent, and ticks do the work. */
 export class Listener {
@@ -110,16 +139,13 @@ export class Listener {
     client.on("error", ignore);
     client.on("end", () => this.#reconnect(client));
     client.on("notification", ({ payload = "" }) => {
-      const [officeId = "", sender] = payload.split(" ");
-      if (sender === this.#self) return;
-      // Anybody may send anything here.
-      if (!UUID.test(officeId)) this.#onWake({ kind: "any" });
-      else this.#onWake({ kind: sender === undefined ? "foreign" : "office", officeId });
+      const wakeup = read(payload, this.#self);
+      if (wakeup !== null) this.#onWake(wakeup);
     });
     this.#client = client;
     try {
       await client.connect();
-      await client.query(`LISTEN ${CHANNEL}`);
+      await client.query(`LISTEN ${WAKE_CHANNEL}`);
       if (this.#missed) this.#onWake({ kind: "any" });
       this.#missed = false;
     } catch {

@@ -101,13 +101,13 @@ export const retrying = (failure: Failure, retryDelayMs: number): Exit => ({
   result: null,
 });
 
-/** Its worker stopped it while shutting down: the job goes back to the queue and keeps its retries. */
+/** It was stopped, by its worker while shutting down or to be handed over: the job goes back to the queue and keeps its retries. */
 export const interrupted = (): Exit => ({
   ...nothingWrong,
   way: "interrupted",
   executionState: "lost",
   jobState: "pending",
-  errorMessage: "its worker was shut down",
+  errorMessage: "its session was interrupted",
   result: null,
 });
 

@@ -8,6 +8,8 @@ export interface LiveExecution
   execution_id: string;
   fencing_token: string;
   worker_id: string;
+  /** Its session runs elsewhere: no worker has anything to do with it. */
+  external: boolean;
   config: JobSchedulerConfig;
 }
 
@@ -15,7 +17,7 @@ export interface LiveExecution
 export const liveExecutions = (database: Queryable): Promise<LiveExecution[]> =>
   database.query<LiveExecution>(
     "live_executions",
-    `SELECT e.id AS execution_id, e.fencing_token::text, e.worker_id, e.office_id, j.task_id, e.job_id, j.key, j.retry_count,
+    `SELECT e.id AS execution_id, e.fencing_token::text, e.worker_id, e.lease_ms IS NOT NULL AS external, e.office_id, j.task_id, e.job_id, j.key, j.retry_count,
        COALESCE(j.max_retries::integer, (o.scheduler_config ->> 'maxRetries')::integer) AS max_retries, o.scheduler_config AS config
      FROM job_executions e JOIN job_queue j ON j.id = e.job_id JOIN offices o ON o.id = e.office_id
      WHERE e.ended_at IS NULL ORDER BY e.started_at, e.id`,

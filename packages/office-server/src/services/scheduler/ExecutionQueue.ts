@@ -1,11 +1,14 @@
 import { effectiveConfig, type JobSchedulerConfig } from "office-contract/config.ts";
+import { EXTERNAL_LEASE_MS_DEFAULT, type SessionSpec, sessionSpecSchema } from "office-contract/session.ts";
 import type { Database } from "../../db/connection.ts";
+import type { ExecutionOrder } from "../../db/queries/executionOrders.ts";
 import { officeLoad } from "../../db/queries/officeLoad.ts";
 import type { ClaimedJob, Settlement } from "../../db/transitions/runPass.ts";
 import { type AvailableSlots, availableSlots } from "../../domain/admission.ts";
 import type { Exit } from "../../domain/lifecycle.ts";
 import type { SessionOutcome } from "../../domain/outcome.ts";
 import { decideExit, retryDelayMs } from "../../domain/retryPolicy.ts";
+import { monotonicMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { randomFraction } from "../../platform/random.ts";
 import type { SessionEnd, SessionRuntime } from "../session/runtime.ts";
@@ -29,7 +32,19 @@ const WATCH_MARGIN_MS = 30_000;
 interface Execution {
   job: ClaimedJob;
   config: JobSchedulerConfig;
+  claimedAtMs: number;
+  /** As it was last ordered. */
+  timeoutMs: number;
 }
+
+const asClaimed = (job: ClaimedJob): ExecutionOrder => ({ ...job, stop_cause: null });
+
+const nothingToRun = ({ role }: ClaimedJob): SessionOutcome => ({
+  kind: "failed",
+  errorClass: "INVALID_JOB",
+  message: `nothing says how to run it: the job has no command, and the office has none for role ${role}`,
+  exitCode: null,
+});
 
 /** A failure that no retry follows. */
 export interface PermanentFailure {
@@ -50,8 +65,8 @@ export class ExecutionQueue {
   readonly #live = new Map<string, Execution>();
   /** Those of them whose session has not ended. */
   readonly #running = new Set<string>();
-  /** Executions that were cancelled before the claim's answer came: their sessions do not start. */
-  readonly #cancelledEarly = new Set<string>();
+  /** What was ordered of executions before their claim's answer came. */
+  readonly #earlyOrders = new Map<string, ExecutionOrder>();
   /** Per office, what has ended and is not on record yet. */
   readonly #ended = new Map<string, Settlement[]>();
   /** Called when an office has something to settle. */
@@ -87,20 +102,28 @@ export class ExecutionQueue {
     return this.#live.has(executionId);
   }
 
-  /** Starts the session of a claimed job. */
-  executeJob(job: ClaimedJob, config: JobSchedulerConfig): void {
-    this.#take(job, config);
-    if (this.#cancelledEarly.delete(job.execution_id)) {
-      const outcome: SessionOutcome = { kind: "stopped", cause: "cancelled" };
-      this.onJobComplete({ executionId: job.execution_id, outcome, directory: null });
-      return;
+  /**
+   * Starts the session of a claimed job. One that runs elsewhere is none of this worker's business: then its lease is
+   * returned, in ms.
+   */
+  executeJob(job: ClaimedJob, config: JobSchedulerConfig): number | null {
+    const { session } = job;
+    if (session?.runtime === "external" && sessionSpecSchema.safeParse(session).success) {
+      return session.lease_ms ?? EXTERNAL_LEASE_MS_DEFAULT;
     }
-    if (job.session === null) {
-      const message = `nothing says how to run it: the job has no command, and the office has none for role ${job.role}`;
-      const outcome: SessionOutcome = { kind: "failed", errorClass: "INVALID_JOB", message, exitCode: null };
-      this.onJobComplete({ executionId: job.execution_id, outcome, directory: null });
-      return;
-    }
+    const { stop_cause: cause, timeout_ms: timeoutMs } = this.#earlyOrders.get(job.execution_id) ?? asClaimed(job);
+    this.#take({ ...job, timeout_ms: timeoutMs }, config);
+    if (cause !== null) this.#endAtOnce(job, { kind: "stopped", cause });
+    else if (session === null) this.#endAtOnce(job, nothingToRun(job));
+    else this.#startSession({ ...job, timeout_ms: timeoutMs }, session);
+    return null;
+  }
+
+  #endAtOnce({ execution_id: executionId }: ClaimedJob, outcome: SessionOutcome): void {
+    this.onJobComplete({ executionId, outcome, directory: null });
+  }
+
+  #startSession(job: ClaimedJob, spec: SessionSpec): void {
     this.#timeouts.setTimer(job.execution_id, job.timeout_ms + WATCH_MARGIN_MS);
     this.#runtime.start(
       {
@@ -114,7 +137,7 @@ export class ExecutionQueue {
         fencingToken: job.fencing_token,
         title: job.title,
         prompt: job.description,
-        spec: job.session,
+        spec,
         timeoutMs: job.timeout_ms,
       },
       (end) => this.onJobComplete(end),
@@ -123,13 +146,15 @@ export class ExecutionQueue {
 
   /** Gives back a claimed job whose session is not to start any more. */
   handBack(job: ClaimedJob, config: JobSchedulerConfig): void {
+    // Who runs it learns of it by the event, and goes on.
+    if (job.session?.runtime === "external") return;
     this.#take(job, config);
-    const outcome: SessionOutcome = { kind: "stopped", cause: "interrupted" };
-    this.onJobComplete({ executionId: job.execution_id, outcome, directory: null });
+    this.#endAtOnce(job, { kind: "stopped", cause: "interrupted" });
   }
 
   #take(job: ClaimedJob, config: JobSchedulerConfig): void {
-    this.#live.set(job.execution_id, { job, config });
+    const timeoutMs = job.timeout_ms;
+    this.#live.set(job.execution_id, { job, config, claimedAtMs: monotonicMs(), timeoutMs });
     this.#running.add(job.execution_id);
   }
 
@@ -220,17 +245,36 @@ export class ExecutionQueue {
     for (const executionId of this.#running) this.#runtime.stop(executionId, "interrupted");
   }
 
-  /** Asks sessions of cancelled jobs to stop, now or when they are about to start. What another worker runs is left to it. */
-  stopCancelled(executionIds: readonly string[]): void {
-    for (const executionId of executionIds) {
-      if (this.#running.has(executionId)) this.#runtime.stop(executionId, "cancelled");
-      else if (!this.#live.has(executionId)) this.#cancelledEarly.add(executionId);
+  /**
+   * Stops sessions, or moves their deadlines, as the database says: now, or when they are about to start. Orders that were
+   * carried out before change nothing.
+   */
+  obey(orders: readonly ExecutionOrder[]): void {
+    for (const order of orders) {
+      const { execution_id: id, stop_cause: cause, timeout_ms: timeoutMs } = order;
+      const execution = this.#live.get(id);
+      if (execution === undefined) this.#earlyOrders.set(id, order);
+      else if (!this.#running.has(id)) continue;
+      else if (cause !== null) this.#runtime.stop(id, cause);
+      else if (timeoutMs !== execution.timeoutMs) this.#moveDeadline(id, execution, timeoutMs);
     }
   }
 
-  /** To be called when no claim is on its way: whatever was cancelled early has been told of. */
-  forgetEarlyCancellations(): void {
-    this.#cancelledEarly.clear();
+  /** Stops sessions of cancelled jobs, as `obey` does. What another worker runs is left to it. */
+  stopCancelled(executionIds: readonly string[]): void {
+    this.obey(executionIds.map((id) => ({ execution_id: id, stop_cause: "cancelled", timeout_ms: Infinity })));
+  }
+
+  #moveDeadline(executionId: string, execution: Execution, timeoutMs: number): void {
+    execution.timeoutMs = timeoutMs;
+    this.#runtime.setTimeout(executionId, timeoutMs);
+    const sinceClaimMs = monotonicMs() - execution.claimedAtMs;
+    this.#timeouts.setTimer(executionId, timeoutMs + WATCH_MARGIN_MS - sinceClaimMs);
+  }
+
+  /** To be called when no claim is on its way: whatever was ordered early has been carried out. */
+  forgetEarlyOrders(): void {
+    this.#earlyOrders.clear();
   }
 
   #settleLater(settlement: Settlement): void {

@@ -1,15 +1,25 @@
+import type { JobSchedulerConfig } from "office-contract/config.ts";
 import type { Database } from "../../db/connection.ts";
+import { answerPass, type PassSummary } from "../../db/passRequests.ts";
 import { type ActiveOffice, activeOffices } from "../../db/queries/activeOffices.ts";
 import { lockOffices } from "../../db/transitions/lockOffices.ts";
-import { type PassRequest, type PassResult, runPass, type Settlement } from "../../db/transitions/runPass.ts";
-import { Announcer, Listener } from "../../db/wakeups.ts";
+import {
+  type ClaimedJob,
+  type PassRequest,
+  type PassResult,
+  runPass,
+  type Settlement,
+} from "../../db/transitions/runPass.ts";
+import { Announcer, Listener, type Wakeup } from "../../db/wakeups.ts";
+import { monotonicMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
-import { onNextTurn, setLongTimer, type Timer } from "../../platform/timers.ts";
+import { onNextTurn } from "../../platform/timers.ts";
 import type { DependencyResolver } from "./DependencyResolver.ts";
-import { DueTimers } from "./DueTimers.ts";
 import type { ExecutionQueue } from "./ExecutionQueue.ts";
 import { HungryOffices } from "./HungryOffices.ts";
+import { Lookout } from "./Lookout.ts";
 import { lostClaims } from "./lostClaims.ts";
+import type { LoopHealth, PassReport } from "./reports.ts";
 import { WokenOffices } from "./WokenOffices.ts";
 
 export interface SchedulerLoopOptions {
@@ -25,17 +35,10 @@ export interface SchedulerLoopOptions {
   taskId?: string;
 }
 
-export interface PassSummary {
-  activated: number;
-  started: number;
-}
-
 /** Passes that run at the same time, over different offices: one computes while another waits for its commit. */
 const PASSES_MAX = 2;
 /** Enough to share a commit, few enough that none waits long for the others. */
 const OFFICES_PER_PASS = 100;
-/** After a look for work that failed, where no tick would repeat it. */
-const LOOK_AGAIN_MS = 1_000;
 
 /**
  * Decides when to look where. An office is woken by whatever may have changed what can run in it: a submission, the end
@@ -46,6 +49,7 @@ export class SchedulerLoop {
   readonly #database: Database;
   readonly #queue: ExecutionQueue;
   readonly #resolver: DependencyResolver;
+  readonly #lookout: Lookout;
   readonly #log: Logger;
   readonly #options: SchedulerLoopOptions;
   readonly #announcer: Announcer;
@@ -53,14 +57,13 @@ export class SchedulerLoop {
   #state: "new" | "running" | "draining" | "stopped" = "new";
   readonly #woken = new WokenOffices(() => this.#planPump());
   readonly #hungry = new HungryOffices();
-  readonly #dueTimers = new DueTimers((officeId) => void this.#ring(officeId));
-  readonly #passes = new Set<Promise<unknown>>();
-  #tickTimer: Timer | null = null;
+  /** Those that are running, and since when. */
+  readonly #passes = new Map<Promise<unknown>, number>();
   #pumpIsPlanned = false;
   readonly #waitingForQuiet: (() => void)[] = [];
   #stopping: Promise<void> | null = null;
   /** Called after each pass. */
-  onPass: (officeIds: readonly string[]) => void = () => {};
+  onPass: (report: PassReport) => void = () => {};
 
   constructor(options: SchedulerLoopOptions) {
     this.#options = options;
@@ -69,11 +72,8 @@ export class SchedulerLoop {
     this.#resolver = options.resolver;
     this.#log = options.log;
     this.#announcer = new Announcer(options.database, options.workerId);
-    this.#listener = new Listener(options.database, options.workerId, (wakeup) => {
-      if (wakeup.kind === "any") void this.tick();
-      else if (wakeup.kind === "foreign") void this.#takeIn(wakeup.officeId);
-      else this.wake(wakeup.officeId);
-    });
+    this.#lookout = new Lookout(options, (officeId) => this.wake(officeId));
+    this.#listener = new Listener(options.database, options.workerId, (wakeup) => void this.#hear(wakeup));
     this.#queue.onSettlement = (officeId) => {
       for (const id of this.#hungry.inOrder()) this.#woken.add(id);
       this.wake(officeId);
@@ -84,6 +84,7 @@ export class SchedulerLoop {
   async start(): Promise<void> {
     if (this.#state !== "new") throw new Error(`the loop is ${this.#state}`);
     this.#state = "running";
+    this.#lookout.start();
     await this.#listener.start();
     await this.tick();
   }
@@ -105,22 +106,18 @@ export class SchedulerLoop {
   }
 
   /** Looks through all offices for work that nothing has told of, and for times to come. */
-  async tick(): Promise<void> {
-    this.#tickTimer?.cancel();
-    if (this.#state !== "running") return;
-    const { tickIntervalMs } = this.#options;
-    try {
-      for (const office of await this.getActiveOffices()) await this.#consider(office);
-      if (tickIntervalMs > 0) this.#tickIn(tickIntervalMs);
-    } catch (error) {
-      this.#log.error({ err: error }, "could not look for work");
-      this.#tickIn(tickIntervalMs > 0 ? tickIntervalMs : LOOK_AGAIN_MS);
-    }
+  tick(): Promise<void> {
+    return this.#lookout.look();
   }
 
-  #tickIn(delayMs: number): void {
-    this.#tickTimer?.cancel();
-    if (this.#state === "running") this.#tickTimer = setLongTimer(() => void this.tick(), delayMs);
+  get health(): LoopHealth {
+    const [oldest] = this.#passes.values();
+    return {
+      lastTickMs: this.#lookout.lastLookMs,
+      passes: this.#passes.size,
+      oldestPassMs: oldest === undefined ? null : monotonicMs() - oldest,
+      executions: this.#queue.size,
+    };
   }
 
   /** Offices with jobs that can start now or at a known time, or that nobody has taken in yet. */
@@ -132,25 +129,29 @@ export class SchedulerLoop {
   async processOffice(officeId: string): Promise<PassSummary> {
     await this.#resolver.admitForeignJobs(officeId);
     while (this.#woken.isInPass(officeId) || this.#passes.size >= this.#passesMax) {
-      await Promise.race(this.#passes).catch(() => {});
+      await Promise.race(this.#passes.keys()).catch(() => {});
     }
     return this.#attempt([officeId]);
   }
 
-  async #consider(office: ActiveOffice): Promise<void> {
-    if (office.has_foreign_jobs) await this.#takeIn(office.id);
-    if (office.due_in_ms !== null) this.#dueTimers.set(office.id, office.due_in_ms);
-    if (office.has_work) this.wake(office.id);
-  }
-
-  async #takeIn(officeId: string): Promise<void> {
+  async #hear(wakeup: Wakeup): Promise<void> {
     try {
-      await this.#resolver.admitForeignJobs(officeId);
+      switch (wakeup.kind) {
+        case "any":
+          return await this.tick();
+        case "foreign":
+          return await this.#lookout.takeIn(wakeup.officeId);
+        case "pass":
+          return await answerPass(this.#database, wakeup.requestId, await this.processOffice(wakeup.officeId));
+        case "orders":
+          this.wake(wakeup.officeId);
+          return await this.#lookout.readOrders();
+        case "office":
+          this.wake(wakeup.officeId);
+      }
     } catch (error) {
-      this.#log.error({ err: error, office_id: officeId }, "could not take in jobs from elsewhere");
-      if (this.#options.tickIntervalMs === 0) this.#tickIn(LOOK_AGAIN_MS);
+      this.#log.error({ err: error, wakeup: wakeup.kind }, "could not do what was asked; the next tick looks again");
     }
-    this.wake(officeId);
   }
 
   /** Gathers what is woken in the same turn of the event loop into one pass. */
@@ -190,7 +191,7 @@ export class SchedulerLoop {
   /** One pass over some offices, which is tried again later when it fails. */
   async #attempt(officeIds: readonly string[]): Promise<PassSummary> {
     const pass = this.#pass(officeIds);
-    this.#passes.add(pass);
+    this.#passes.set(pass, monotonicMs());
     try {
       return await pass;
     } catch (error) {
@@ -198,7 +199,7 @@ export class SchedulerLoop {
       throw error;
     } finally {
       this.#passes.delete(pass);
-      if (this.#passes.size === 0) this.#queue.forgetEarlyCancellations();
+      if (this.#passes.size === 0) this.#queue.forgetEarlyOrders();
       this.#planPump();
     }
   }
@@ -209,6 +210,7 @@ export class SchedulerLoop {
     const claimsMax = this.#state === "running" ? this.#queue.capacity : 0;
     const { workerId, taskId = null } = this.#options;
     const request = { officeIds, settlements, workerId, claimsMax, taskId };
+    const startMs = monotonicMs();
     let result: PassResult;
     try {
       const inDoubt = officeIds.some((id) => this.#woken.isDoubtful(id));
@@ -219,6 +221,13 @@ export class SchedulerLoop {
     }
     this.#woken.succeed(officeIds);
     this.#carryOut(officeIds, settlements, result, claimsMax);
+    const recorded = new Set(result.settled);
+    this.onPass({
+      officeIds,
+      durationMs: monotonicMs() - startMs,
+      claimed: result.claimed.length,
+      settled: settlements.filter(({ executionId }) => recorded.has(executionId)),
+    });
     return { activated: result.activated, started: result.claimed.length };
   }
 
@@ -243,7 +252,7 @@ export class SchedulerLoop {
   ): void {
     this.#queue.onSettled(settlements, new Set(result.settled));
     for (const { officeId, exit } of settlements) {
-      if (exit.retryDelayMs > 0 && this.#state === "running") this.#dueTimers.set(officeId, exit.retryDelayMs);
+      if (exit.retryDelayMs > 0) this.#lookout.setDue(officeId, exit.retryDelayMs);
     }
     if (claimsMax !== null && this.#state === "running") {
       for (const id of officeIds) this.#hungry.served(id, result.claimed.length, claimsMax);
@@ -251,26 +260,24 @@ export class SchedulerLoop {
     for (const job of result.claimed) {
       const config = result.configs[job.office_id];
       if (config === undefined) throw new Error(`a claim came without the settings of office ${job.office_id}`);
-      if (this.#state === "running") this.#queue.executeJob(job, config);
+      if (this.#state === "running") this.#start(job, config);
       else this.#queue.handBack(job, config);
     }
     if (settlements.length > 0 || result.activated > 0 || result.claimed.length > 0) {
       this.#announcer.announce(officeIds);
     }
-    this.onPass(officeIds);
   }
 
-  /** Timers only wake: whether a job is due is up to the database's clock, so a tick follows and sets the next one. */
-  async #ring(officeId: string): Promise<void> {
-    this.wake(officeId);
-    await this.tick();
+  /** An external session is looked at again when it might have been silent for too long. */
+  #start(job: ClaimedJob, config: JobSchedulerConfig): void {
+    const leaseMs = this.#queue.executeJob(job, config);
+    if (leaseMs !== null) this.#lookout.setDue(job.office_id, Math.min(leaseMs, job.timeout_ms));
   }
 
   async #drain(): Promise<void> {
     if (this.#state === "running") {
       this.#state = "draining";
-      this.#tickTimer?.cancel();
-      this.#dueTimers.cancelAll();
+      this.#lookout.stop();
       await new Promise<void>((resolve) => {
         this.#waitingForQuiet.push(resolve);
         this.#planPump();

@@ -15,7 +15,7 @@ export async function lostClaims(transaction: Queryable, owner: ClaimOwner): Pro
   const live = await liveExecutions(transaction);
   return live
     .filter((execution) => execution.worker_id === owner.workerId && owner.officeIds.includes(execution.office_id))
-    .filter((execution) => !owner.has(execution.execution_id))
+    .filter((execution) => !execution.external && !owner.has(execution.execution_id))
     .map((execution) => ({
       executionId: execution.execution_id,
       jobId: execution.job_id,

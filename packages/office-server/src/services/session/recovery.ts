@@ -41,6 +41,7 @@ export async function recoverExecutions(options: RecoveryOptions): Promise<numbe
 }
 
 const isLeftBehind = (execution: LiveExecution, { sessionsDirectory, onlyThisMachine }: RecoveryOptions): boolean => {
+  if (execution.external) return false;
   const worker = workerProcess(execution.worker_id);
   if (worker === null || isAlive(worker)) return false;
   return onlyThisMachine || existsSync(join(sessionsDirectory, execution.execution_id));

@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { newlyInvalid } from "office-server/domain/intake.ts";
+import { countJobs } from "office-server/db/transitions/countJobs.ts";
+import { handOverJob, setPriority } from "office-server/db/transitions/jobControls.ts";
 import { admitForeignJobs } from "office-server/db/transitions/admitJobs.ts";
 import type { ClaimedJob } from "office-server/db/transitions/runPass.ts";
 import { completed, type Exit, failed, interrupted, retrying, timedOut } from "office-server/domain/lifecycle.ts";
@@ -29,7 +31,8 @@ type Step =
   | { do: "submit"; jobs: { role: string; dependsOn: number[] }[] }
   | { do: "insert"; dependsOn: number[]; status: string }
   | { do: "pass"; ends: { which: number; exit: Exit }[] }
-  | { do: "cancel" | "retry" | "retry alone"; which: number }
+  | { do: "cancel" | "retry" | "retry alone" | "prioritise" | "hand over" | "requeue" | "delete"; which: number }
+  | { do: "count" }
   | { do: "shift"; hours: number };
 
 const pick = fc.nat({ max: 99 });
@@ -66,6 +69,14 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
       which: pick,
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constantFrom("prioritise" as const, "hand over" as const, "requeue" as const, "delete" as const),
+      which: pick,
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ do: "count" as const }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("shift" as const), hours: fc.integer({ min: 1, max: 3 }) }) },
 );
 
@@ -75,6 +86,7 @@ class Subject {
   readonly #keys: string[] = [];
   #live: ClaimedJob[] = [];
   #hours = 0;
+  #made = 0;
 
   constructor(office: TestOffice) {
     this.#office = office;
@@ -86,17 +98,38 @@ class Subject {
     else if (step.do === "insert") await this.#insert(this.#pickAll(step.dependsOn), step.status);
     else if (step.do === "pass") await this.#pass(step.ends);
     else if (step.do === "shift") await this.#shift(step.hours);
-    else
-      for (const key of this.#pickAll([step.which])) {
-        if (step.do === "cancel") await office.cancel(key);
-        else await office.retry([key], { downstream: step.do === "retry" });
-      }
+    else if (step.do === "count") await countJobs(office.database, office.id);
+    else for (const key of this.#pickAll([step.which])) await this.#control(step.do, key, step.which);
+  }
+
+  async #control(what: Extract<Step, { which: number }>["do"], key: string, number: number): Promise<void> {
+    const { database, id: officeId } = this.#office;
+    const id = this.#office.idOf(key);
+    const role = number % 2 === 0 ? "BE" : "FE";
+    if (what === "cancel") await this.#office.cancel(key);
+    else if (what === "prioritise") await setPriority(database, officeId, id, number);
+    else if (what === "delete") await this.#delete(key, id);
+    else if (what === "hand over" || what === "requeue") {
+      await handOverJob(database, officeId, id, { role, agentId: undefined, requeue: what === "requeue" });
+    } else await this.#office.retry([key], { downstream: what === "retry" });
+  }
+
+  /** Only what nothing depends on: of the rest, the check of dependencies could not tell any more whether they were done. */
+  async #delete(key: string, id: string): Promise<void> {
+    const deleted = await sql(
+      this.#office,
+      `DELETE FROM job_queue j WHERE j.id = $1 AND j.status IN ('done', 'failed', 'timeout', 'cancelled')
+         AND NOT EXISTS (SELECT 1 FROM job_dependencies d WHERE d.depends_on_id = j.id)
+         AND NOT EXISTS (SELECT 1 FROM job_executions e WHERE e.job_id = j.id AND e.ended_at IS NULL) RETURNING 1`,
+      [id],
+    );
+    if (deleted.length > 0) this.#keys.splice(this.#keys.indexOf(key), 1);
   }
 
   async #submit(jobs: readonly { role: string; dependsOn: number[] }[]): Promise<void> {
     const specs = new Map<string, { role: string; depends_on: string[] }>();
     for (const { role, dependsOn } of jobs) {
-      const key = `k${this.#keys.length}`;
+      const key = `k${this.#made++}`;
       specs.set(key, { role, depends_on: this.#pickAll(dependsOn) });
       this.#keys.push(key);
     }
@@ -105,7 +138,7 @@ class Subject {
 
   /** As another program does it. */
   async #insert(dependsOn: readonly string[], status: string): Promise<void> {
-    const [id, key] = [newJobId(), `k${this.#keys.length}`];
+    const [id, key] = [newJobId(), `k${this.#made++}`];
     this.#keys.push(key);
     this.#office.adopt(key, id);
     await sql(

@@ -99,7 +99,7 @@ test("a job that was cancelled before its claim was known never starts", () => {
   queue.executeJob(job, DEFAULT_CONFIG);
   expect(runtime.starts).toEqual([]);
   expect(queue.takeSettlements([job.office_id])).toMatchObject([{ exit: { way: "cancelled" } }]);
-  queue.forgetEarlyCancellations();
+  queue.forgetEarlyOrders();
   queue.executeJob(other, DEFAULT_CONFIG);
   expect(runtime.starts).toHaveLength(1);
 });

@@ -1,0 +1,122 @@
+import type { Database } from "../../db/connection.ts";
+import { type ActiveOffice, activeOffices } from "../../db/queries/activeOffices.ts";
+import { executionOrders } from "../../db/queries/executionOrders.ts";
+import { externalDue } from "../../db/queries/externalDue.ts";
+import { monotonicMs } from "../../platform/clock.ts";
+import type { Logger } from "../../platform/log.ts";
+import { setLongTimer, type Timer } from "../../platform/timers.ts";
+import type { DependencyResolver } from "./DependencyResolver.ts";
+import { DueTimers } from "./DueTimers.ts";
+import type { ExecutionQueue } from "./ExecutionQueue.ts";
+import { expireExternalSessions } from "./externalSessions.ts";
+
+export interface LookoutOptions {
+  database: Database;
+  queue: ExecutionQueue;
+  resolver: DependencyResolver;
+  log: Logger;
+  workerId: string;
+  /** 0: nothing but what is told, and times that come. */
+  tickIntervalMs: number;
+}
+
+/** After a look for work that failed, where no tick would repeat it. */
+const LOOK_AGAIN_MS = 1_000;
+
+/** Finds the offices in which there is something to do that nobody tells of: at each tick, and at times known before. */
+export class Lookout {
+  readonly #options: LookoutOptions;
+  /** Called with each office in which a pass may change something. */
+  readonly #onWork: (officeId: string) => void;
+  readonly #dueTimers = new DueTimers((officeId) => void this.#ring(officeId));
+  #tickTimer: Timer | null = null;
+  #watching = false;
+  #lastLookAtMs: number | null = null;
+
+  constructor(options: LookoutOptions, onWork: (officeId: string) => void) {
+    this.#options = options;
+    this.#onWork = onWork;
+  }
+
+  /** Ms since the last look that succeeded; null before the first. */
+  get lastLookMs(): number | null {
+    return this.#lastLookAtMs === null ? null : monotonicMs() - this.#lastLookAtMs;
+  }
+
+  start(): void {
+    this.#watching = true;
+  }
+
+  stop(): void {
+    this.#watching = false;
+    this.#tickTimer?.cancel();
+    this.#dueTimers.cancelAll();
+  }
+
+  /** Looks through all offices for work, for times to come, and for what is asked of this worker's sessions. */
+  async look(): Promise<void> {
+    this.#tickTimer?.cancel();
+    if (!this.#watching) return;
+    const { tickIntervalMs, database, log } = this.#options;
+    try {
+      await this.readOrders();
+      for (const office of await activeOffices(database)) await this.#consider(office);
+      for (const { office_id: id, due_in_ms: dueInMs } of await externalDue(database)) await this.#expire(id, dueInMs);
+      this.#lastLookAtMs = monotonicMs();
+      if (tickIntervalMs > 0) this.#lookIn(tickIntervalMs);
+    } catch (error) {
+      log.error({ err: error }, "could not look for work");
+      this.#lookIn(tickIntervalMs > 0 ? tickIntervalMs : LOOK_AGAIN_MS);
+    }
+  }
+
+  /** Stops sessions, or moves their deadlines, as other processes have asked. */
+  async readOrders(): Promise<void> {
+    const { database, queue, workerId } = this.#options;
+    queue.obey(await executionOrders(database, workerId));
+  }
+
+  /** Something is to be done in an office in `delayMs`. */
+  setDue(officeId: string, delayMs: number): void {
+    if (this.#watching) this.#dueTimers.set(officeId, delayMs);
+  }
+
+  /** Takes in jobs that another program wrote. */
+  async takeIn(officeId: string): Promise<void> {
+    const { resolver, log, tickIntervalMs } = this.#options;
+    try {
+      await resolver.admitForeignJobs(officeId);
+    } catch (error) {
+      log.error({ err: error, office_id: officeId }, "could not take in jobs from elsewhere");
+      if (tickIntervalMs === 0) this.#lookIn(LOOK_AGAIN_MS);
+    }
+    this.#onWork(officeId);
+  }
+
+  #lookIn(delayMs: number): void {
+    this.#tickTimer?.cancel();
+    if (this.#watching) this.#tickTimer = setLongTimer(() => void this.look(), delayMs);
+  }
+
+  async #consider(office: ActiveOffice): Promise<void> {
+    if (office.has_foreign_jobs) await this.takeIn(office.id);
+    if (office.due_in_ms !== null) this.setDue(office.id, office.due_in_ms);
+    if (office.has_work) this.#onWork(office.id);
+  }
+
+  async #expire(officeId: string, dueInMs: number): Promise<void> {
+    if (dueInMs > 0) {
+      this.setDue(officeId, dueInMs);
+      return;
+    }
+    const { database, workerId } = this.#options;
+    await expireExternalSessions(database, officeId, workerId);
+    this.#onWork(officeId);
+  }
+
+  /** Timers only wake: whether something is due is up to the database's clock, so a look follows and sets the next one. */
+  async #ring(officeId: string): Promise<void> {
+    this.#onWork(officeId);
+    await this.look();
+  }
+}
