@@ -1,5 +1,6 @@
 /** Measures what the scheduler promises. Usage: npm run bench [-- NAME...]; the names are those of MEASUREMENTS. */
 import { cpus, release, totalmem } from "node:os";
+import { api } from "./api.ts";
 import { chain } from "./chain.ts";
 import { claimCost } from "./claimCost.ts";
 import type { Figure } from "./figures.ts";
@@ -16,6 +17,7 @@ const MEASUREMENTS: Readonly<Record<string, (server: BenchServer) => Promise<Fig
   sessions,
   claim: claimCost,
   throughput,
+  api,
 };
 
 const chosen = process.argv.slice(2);

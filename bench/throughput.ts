@@ -77,14 +77,19 @@ async function mediansOf<Name extends string>(
   return Object.fromEntries(names.map((name) => [name, median(rates.get(name) ?? [])])) as Record<Name, number>;
 }
 
-/** From the start of the loop until every job is done and on record. */
-async function drainRate(database: Database, { offices, limit, jobs }: Setting): Promise<number> {
+/** From the start of the loop until every job is done and on record. `before` returns what is to be called at the end. */
+export async function drainRate(
+  database: Database,
+  { offices, limit, jobs }: Setting,
+  before: (officeIds: readonly string[]) => Promise<() => void> = async () => () => {},
+): Promise<number> {
   const officeIds: string[] = [];
   for (let index = 0; index < offices; index++) {
     const officeId = await createOffice(database, `drain ${monotonicMs()} ${index}`, { maxConcurrentJobs: limit });
     await submit(database, officeId, makeJobs(jobs / offices));
     officeIds.push(officeId);
   }
+  const after = await before(officeIds);
   const runtime = new InstantRuntime();
   const loop = createLoop(database, runtime);
   let started = 0;
@@ -101,6 +106,7 @@ async function drainRate(database: Database, { offices, limit, jobs }: Setting):
   await allStarted;
   await loop.stop("finish");
   const seconds = (monotonicMs() - startMs) / 1_000;
+  after();
   await checkAllDone(database, officeIds, jobs);
   return jobs / seconds;
 }
