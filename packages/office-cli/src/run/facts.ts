@@ -1,4 +1,4 @@
-import { bold, dim, type Line, padded, styled } from "./line.ts";
+import { bold, dim, type Line, padded, styled } from "../line.ts";
 import type { Change } from "./model.ts";
 import { lastOutput } from "./sessionOutput.ts";
 import { describeChange } from "./wording.ts";

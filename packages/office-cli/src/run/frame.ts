@@ -1,5 +1,5 @@
 import { headerLines } from "./header.ts";
-import { dim, type Line } from "./line.ts";
+import { dim, type Line } from "../line.ts";
 import type { Moment, Size } from "./moment.ts";
 import { type Section, sectionsOf } from "./sections.ts";
 

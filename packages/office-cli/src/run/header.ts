@@ -1,5 +1,5 @@
-import { stopwatch } from "./durations.ts";
-import { bold, cell, dim, type Line, lineWidth, styled } from "./line.ts";
+import { stopwatch } from "../durations.ts";
+import { bold, cell, dim, type Line, lineWidth, styled } from "../line.ts";
 import { jobsIn, leftCount, type RunInfo, type RunModel } from "./model.ts";
 import type { Moment } from "./moment.ts";
 import { badParts } from "./summary.ts";

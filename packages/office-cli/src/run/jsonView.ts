@@ -1,9 +1,9 @@
 import type { JobEvent } from "office-contract/events.ts";
 import { monotonicMs } from "office-server/platform/clock.ts";
-import { printable } from "./line.ts";
+import { printable } from "../line.ts";
 import { foldEvents, type RunInfo, type RunModel, startModel } from "./model.ts";
 import { jsonSummary } from "./summary.ts";
-import { flushed } from "./terminal.ts";
+import { flushed } from "../terminal.ts";
 
 /** One event per line on stdout as it came, at the end a summary, and nothing else. */
 export class JsonView {

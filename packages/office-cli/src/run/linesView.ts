@@ -1,11 +1,11 @@
 import type { JobEvent } from "office-contract/events.ts";
 import { monotonicMs, wallClock } from "office-server/platform/clock.ts";
-import { timeOfDay } from "./durations.ts";
-import { count, dim, type Line, padded, paint, widest } from "./line.ts";
+import { timeOfDay } from "../durations.ts";
+import { count, dim, type Line, padded, paint, widest } from "../line.ts";
 import { type Change, foldEvents, isFailure, type RunInfo, type RunModel, startModel } from "./model.ts";
 import { lastOutput } from "./sessionOutput.ts";
 import { summaryLines } from "./summary.ts";
-import { flushed } from "./terminal.ts";
+import { flushed } from "../terminal.ts";
 import { describeChange } from "./wording.ts";
 
 const KEY_WIDTH_MAX = 32;

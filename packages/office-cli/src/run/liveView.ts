@@ -3,11 +3,11 @@ import { monotonicMs, wallClock } from "office-server/platform/clock.ts";
 import { setLongTimer, type Timer } from "office-server/platform/timers.ts";
 import { endFacts, failureFact } from "./facts.ts";
 import { layOut } from "./frame.ts";
-import { type Line, styled, widest } from "./line.ts";
+import { type Line, styled, widest } from "../line.ts";
 import { type Change, foldEvents, isFailure, jobsIn, type RunInfo, type RunModel, startModel } from "./model.ts";
 import { lastOutputLine } from "./sessionOutput.ts";
 import { summaryLines } from "./summary.ts";
-import { flushed, LiveRegion, type TerminalStream } from "./terminal.ts";
+import { flushed, LiveRegion, type TerminalStream } from "../terminal.ts";
 
 const FRAME_MS = 100;
 const CLOCK_MS = 1_000;

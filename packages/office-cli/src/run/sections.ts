@@ -1,6 +1,6 @@
 import { isFinal } from "office-contract/vocabulary.ts";
-import { stopwatch } from "./durations.ts";
-import { cell, dim, type Line, type Span, styled } from "./line.ts";
+import { stopwatch } from "../durations.ts";
+import { cell, dim, type Line, type Span, styled } from "../line.ts";
 import { jobsIn, type RunJob, type RunModel, unmetDependencies } from "./model.ts";
 import type { Moment, Size } from "./moment.ts";
 import { reasonOf } from "./wording.ts";

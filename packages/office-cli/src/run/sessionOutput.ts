@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import { outputPath } from "office-server/services/session/host/records.ts";
 import { tailLines } from "office-server/services/session/tailLines.ts";
-import { clip, dim, type Line } from "./line.ts";
+import { clip, dim, type Line } from "../line.ts";
 
 const LINES_SHOWN = 15;
 

@@ -1,5 +1,5 @@
-import { duration } from "./durations.ts";
-import { bold, count, dim, type Line, padded, styled, widest } from "./line.ts";
+import { duration } from "../durations.ts";
+import { bold, count, dim, type Line, padded, styled, widest } from "../line.ts";
 import { badlyEnded, exitCodeOf, isAllDone, jobsIn, leftCount, type RunJob, type RunModel } from "./model.ts";
 import { outputOf } from "./sessionOutput.ts";
 import { reasonOf } from "./wording.ts";

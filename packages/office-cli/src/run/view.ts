@@ -3,7 +3,7 @@ import { JsonView } from "./jsonView.ts";
 import { LinesView } from "./linesView.ts";
 import { LiveView } from "./liveView.ts";
 import type { RunInfo } from "./model.ts";
-import { hasSize, type TerminalStream } from "./terminal.ts";
+import { hasSize, type TerminalStream } from "../terminal.ts";
 
 export type { RunInfo } from "./model.ts";
 

@@ -1,6 +1,6 @@
 import { isFinal } from "office-contract/vocabulary.ts";
-import { duration, wait } from "./durations.ts";
-import { dim, type Line, styled } from "./line.ts";
+import { duration, wait } from "../durations.ts";
+import { dim, type Line, styled } from "../line.ts";
 import type { Change, RunJob } from "./model.ts";
 
 const REASON_LENGTH_MAX = 300;

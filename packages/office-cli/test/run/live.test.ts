@@ -6,7 +6,7 @@ import fc from "fast-check";
 import stringWidth from "string-width";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { layOut } from "../../src/run/frame.ts";
-import { paint } from "../../src/run/line.ts";
+import { paint } from "../../src/line.ts";
 import { foldEvents, type RunInfo, startModel } from "../../src/run/model.ts";
 import { createRunView } from "../../src/run/view.ts";
 import { makeEvents, makeRun, noon } from "./factories.ts";

@@ -2,8 +2,8 @@ import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import stringWidth from "string-width";
 import { expect, test } from "vitest";
-import { duration, stopwatch, wait } from "../../src/run/durations.ts";
-import { cell, paint, printable } from "../../src/run/line.ts";
+import { duration, stopwatch, wait } from "../src/durations.ts";
+import { cell, paint, printable } from "../src/line.ts";
 
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
 const anyText = fc.string({ unit: "binary" });
