@@ -8,11 +8,15 @@ const seq = z.coerce.number({ error: "must be a whole number from 0" }).int().mi
 const eventsQuery = z.strictObject({
   after: seq
     .optional()
-    .describe("The `seq` of the last event that is not wanted. Default: only what comes from now on."),
+    .describe(
+      "The `seq` of the last event that is not wanted. Default: only what comes from now on. Where events after it are no longer kept, or where it is past the newest one (a log that was restored from a backup, say), the answer is 410: read the jobs anew, and follow from now on.",
+    ),
 });
 
 const lastEventId = z.object({
-  "last-event-id": seq.optional().describe("As `after`; what a client sends by itself when it connects again."),
+  "last-event-id": seq
+    .optional()
+    .describe("As `after`, and before it; what a client sends by itself when it connects again."),
 });
 
 export const schedulerRoutes = {

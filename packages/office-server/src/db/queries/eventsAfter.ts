@@ -27,3 +27,30 @@ export async function lastEventSeq(database: Queryable, officeId: string): Promi
   );
   return Number(row?.seq ?? 0);
 }
+
+/** The `seq` of the oldest event of an office that is still kept, and of its newest; null when it has none, or is none. */
+export async function eventRange(
+  database: Queryable,
+  officeId: string,
+): Promise<{ first: number; last: number } | null> {
+  const [row] = await database.query<{ first: string | null; last: string | null }>(
+    "event_range",
+    `SELECT
+       (SELECT e.seq FROM job_events e WHERE e.office_id = $1 ORDER BY e.seq LIMIT 1) AS first,
+       (SELECT e.seq FROM job_events e WHERE e.office_id = $1 ORDER BY e.seq DESC LIMIT 1) AS last`,
+    [officeId],
+  );
+  if (row === undefined || row.first === null || row.last === null) return null;
+  return { first: Number(row.first), last: Number(row.last) };
+}
+
+/** The `seq` of the newest event of each of some offices, 0 where there is none. Offices that are gone are not named. */
+export async function newestEvents(database: Queryable, officeIds: readonly string[]): Promise<Map<string, number>> {
+  const rows = await database.query<{ id: string; seq: string }>(
+    "newest_events",
+    `SELECT o.id, COALESCE((SELECT e.seq FROM job_events e WHERE e.office_id = o.id ORDER BY e.seq DESC LIMIT 1), 0) AS seq
+     FROM offices o WHERE o.id = ANY ($1)`,
+    [officeIds],
+  );
+  return new Map(rows.map(({ id, seq }) => [id, Number(seq)]));
+}
