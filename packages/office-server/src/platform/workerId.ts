@@ -3,11 +3,14 @@ import { identityOf, type ProcessIdentity } from "./processIdentity.ts";
 
 const SEPARATOR = "/";
 
-/** Names this process among all that ever ran, on any machine: host name, boot, pid and start time. */
-export const currentWorkerId = (): string => {
+/**
+ * Names this process among all that ever ran, on any machine: a name for people (null: the host's), boot, pid and start
+ * time. The name must hold no slash.
+ */
+export const currentWorkerId = (name: string | null = null): string => {
   const identity = identityOf(process.pid);
   if (identity === null) throw new Error("the system does not know this process");
-  return [hostname(), identity.bootId, identity.pid, identity.startTime].join(SEPARATOR);
+  return [name ?? hostname(), identity.bootId, identity.pid, identity.startTime].join(SEPARATOR);
 };
 
 /** The process that a worker id names, wherever it ran; null for an id of another kind. */

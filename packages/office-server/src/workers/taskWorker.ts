@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { JobEvent } from "office-contract/events.ts";
 import { isFinal } from "office-contract/vocabulary.ts";
 import type { Database } from "../db/connection.ts";
@@ -13,24 +12,9 @@ import { EventFeed } from "../services/events/EventFeed.ts";
 import { DependencyResolver } from "../services/scheduler/DependencyResolver.ts";
 import { ExecutionQueue } from "../services/scheduler/ExecutionQueue.ts";
 import { SchedulerLoop } from "../services/scheduler/SchedulerLoop.ts";
-import { recoverExecutions } from "../services/session/recovery.ts";
-import { SessionOrchestrator } from "../services/session/SessionOrchestrator.ts";
+import { WorkerSessions } from "./sessions.ts";
 
-const TERM_GRACE_MS = 10_000;
 const READ_AGAIN_MS = 1_000;
-
-export const sessionsDirectoryOf = (officeHome: string): string => join(officeHome, "sessions");
-
-/** Before anything is claimed: puts on record what became of the sessions of workers of this machine that died. */
-export const recoverLeftBehind = (database: Database, config: Config, log: Logger): Promise<number> =>
-  recoverExecutions({
-    database,
-    sessionsDirectory: sessionsDirectoryOf(config.officeHome),
-    workerId: currentWorkerId(),
-    onlyThisMachine: config.databaseUrl === null,
-    termGraceMs: TERM_GRACE_MS,
-    log,
-  });
 
 export interface TaskWorkerOptions {
   database: Database;
@@ -52,7 +36,7 @@ export interface BlockedJob {
 /** Runs one task to its end within this process. What `office run` is made of. */
 export class TaskWorker {
   readonly #options: TaskWorkerOptions;
-  readonly #orchestrator: SessionOrchestrator;
+  readonly #sessions: WorkerSessions;
   readonly #queue: ExecutionQueue;
   readonly #loop: SchedulerLoop;
   /** Jobs that have not come to an end. */
@@ -70,19 +54,15 @@ export class TaskWorker {
     this.finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#orchestrator = new SessionOrchestrator({
-      sessionsDirectory: sessionsDirectoryOf(config.officeHome),
-      environment: config.environment,
-      termGraceMs: TERM_GRACE_MS,
-      log: (message) => log.warn(message),
-    });
-    this.#queue = new ExecutionQueue({ database, runtime: this.#orchestrator, log, sessionsMax: config.maxSessions });
+    this.#sessions = new WorkerSessions({ database, config, log });
+    const { runtime } = this.#sessions;
+    this.#queue = new ExecutionQueue({ database, runtime, log, sessionsMax: config.maxSessions });
     this.#loop = new SchedulerLoop({
       database,
       queue: this.#queue,
       resolver: new DependencyResolver(database),
       log,
-      workerId: currentWorkerId(),
+      workerId: currentWorkerId(config.workerName),
       tickIntervalMs: config.tickIntervalMs,
       taskId,
     });
@@ -92,7 +72,7 @@ export class TaskWorker {
   /** Starts working. Events from `after` on are handed out. */
   async start(after: number): Promise<void> {
     const { database, officeId, taskId } = this.#options;
-    this.#orchestrator.warmUp();
+    this.#sessions.warmUp();
     for (const job of await taskJobs(database, taskId)) {
       if (!isFinal(job.status)) this.#open.add(job.id);
       else if (job.status !== "done") this.#anyEndedBadly = true;
@@ -133,13 +113,13 @@ export class TaskWorker {
 
   /** Does not wait any longer for sessions that are being stopped: they are killed. */
   async kill(): Promise<void> {
-    await this.#orchestrator.killAll();
+    await this.#sessions.killAll();
   }
 
   /** Stops working and waits until all is quiet. Sessions that still run are stopped, their jobs go back to the queue. */
   async stop(): Promise<void> {
     await this.#loop.stop("interrupt");
-    await this.#orchestrator.close();
+    await this.#sessions.close();
     await this.#feed?.read();
   }
 
@@ -173,3 +153,5 @@ export class TaskWorker {
 const progressOf = ({ id, status, depends_on: dependsOn }: TaskJobRow): JobProgress => ({ id, status, dependsOn });
 
 const ENDS: ReadonlySet<JobEvent["type"]> = new Set(["job_completed", "job_failed", "job_timeout", "job_cancelled"]);
+
+export { recoverLeftBehind, sessionsDirectoryOf } from "./sessions.ts";

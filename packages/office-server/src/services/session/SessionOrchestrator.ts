@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { sessionSpecSchema } from "office-contract/session.ts";
 import { z } from "zod";
 import type { SessionOutcome, StopCause } from "../../domain/outcome.ts";
+import { monotonicMs } from "../../platform/clock.ts";
 import { type Environment, refusedNames } from "./environment.ts";
 import {
   type ControlRecord,
@@ -35,10 +36,14 @@ export interface SessionOrchestratorOptions {
   termGraceMs?: number;
   /** Default 8 MiB each for head and tail. */
   outputLimits?: OutputLimits;
+  /** Told when a session's program has been started: how long that took, in ms. */
+  onProgramStarted?: (startMs: number) => void;
 }
 
 interface RunningSession {
   directory: string;
+  /** Monotonic: when it was asked for. */
+  askedAtMs: number;
   control: ControlRecord;
   host: HostProcess | null;
 }
@@ -49,6 +54,7 @@ export class SessionOrchestrator implements SessionRuntime {
   readonly #context: StartContext;
   readonly #hosts: HostPool;
   readonly #log: (message: string) => void;
+  readonly #onProgramStarted: (startMs: number) => void;
   readonly #sessions = new Map<string, RunningSession>();
 
   constructor(options: SessionOrchestratorOptions) {
@@ -58,6 +64,7 @@ export class SessionOrchestrator implements SessionRuntime {
     this.#context = { environment, installation: import.meta.dirname, termGraceMs, output };
     this.#hosts = new HostPool(sessionsDirectory, spareHosts, environment);
     this.#log = log;
+    this.#onProgramStarted = options.onProgramStarted ?? (() => {});
     const refused = refusedNames(environment);
     if (refused.length > 0) log(`SESSION_ENV names what no session may see, and it is left out: ${refused.join(", ")}`);
   }
@@ -79,7 +86,8 @@ export class SessionOrchestrator implements SessionRuntime {
       return;
     }
     const directory = join(this.#sessionsDirectory, executionId);
-    const session: RunningSession = { directory, control: { stop: null, timeoutMs: null }, host: null };
+    const control = { stop: null, timeoutMs: null };
+    const session: RunningSession = { directory, askedAtMs: monotonicMs(), control, host: null };
     this.#sessions.set(executionId, session);
     void this.#run(request, session).then((outcome) => {
       this.#sessions.delete(executionId);
@@ -141,7 +149,7 @@ export class SessionOrchestrator implements SessionRuntime {
   async #runInHost(session: RunningSession): Promise<HostEnd> {
     const { directory } = session;
     for (let tried = 1; ; tried++) {
-      session.host = this.#assignHost(directory);
+      session.host = this.#assignHost(session);
       const end = await session.host.exited;
       if (end.clean && readRecord(directory, "exit") !== null) return end;
       this.#log(`a session host died (${end.how}); what it wrote is in ${join(this.#sessionsDirectory, "hosts.log")}`);
@@ -151,7 +159,7 @@ export class SessionOrchestrator implements SessionRuntime {
     }
   }
 
-  #assignHost(directory: string): HostProcess {
+  #assignHost({ directory, askedAtMs }: RunningSession): HostProcess {
     const host = this.#hosts.take();
     if (host.identity === null) return host;
     try {
@@ -161,6 +169,9 @@ export class SessionOrchestrator implements SessionRuntime {
       throw error;
     }
     host.assign(directory);
+    void host.underWay.then((started) => {
+      if (started) this.#onProgramStarted(monotonicMs() - askedAtMs);
+    });
     return host;
   }
 

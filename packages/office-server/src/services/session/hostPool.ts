@@ -23,8 +23,8 @@ export class HostProcess {
   readonly identity: ProcessIdentity | null;
   /** Resolves when the process is gone. */
   readonly exited: Promise<HostEnd>;
-  /** Resolves when its session's program has been started, or will never be. */
-  readonly underWay: Promise<unknown>;
+  /** Resolves when its session's program has been started (true), or will never be. */
+  readonly underWay: Promise<boolean>;
   readonly #child: ChildProcess;
   #alive = true;
   #hearsSignals = false;
@@ -50,13 +50,13 @@ export class HostProcess {
     void this.exited.then(() => (this.#alive = false));
     // It may die before it reads; its exit tells.
     this.#child.stdin?.on("error", () => {});
-    const started = new Promise<void>((resolve) => {
+    const started = new Promise<true>((resolve) => {
       this.#child.stdout?.on("data", (said: Buffer) => {
         this.#hear();
-        if (said.includes(SAYS_STARTED)) resolve();
+        if (said.includes(SAYS_STARTED)) resolve(true);
       });
     });
-    this.underWay = Promise.race([started, this.exited]);
+    this.underWay = Promise.race([started, this.exited.then(() => false)]);
     this.#unref();
   }
 

@@ -21,6 +21,8 @@ export interface RecoveryOptions {
   /** Whether every worker of this database runs on this machine, as with the embedded database. */
   onlyThisMachine: boolean;
   termGraceMs: number;
+  /** Called with the sessions' folders by execution, when nothing of them runs any more. */
+  beforeSettling?: (directories: ReadonlyMap<string, string>) => Promise<void>;
   log: Logger;
 }
 
@@ -34,6 +36,7 @@ export async function recoverExecutions(options: RecoveryOptions): Promise<numbe
   const left = (await liveExecutions(database)).filter((execution) => isLeftBehind(execution, options));
   const settlements = await Promise.all(left.map((execution) => settle(execution, options)));
   if (settlements.length === 0) return 0;
+  await options.beforeSettling?.(directoriesOf(left, options));
   const officeIds = [...new Set(settlements.map(({ officeId }) => officeId))];
   const { settled } = await runPass(database, { officeIds, settlements, workerId, claimsMax: 0, taskId: null });
   log.info({ executions: settled.length }, "executions of a worker that is gone were put on record");
@@ -46,6 +49,9 @@ const isLeftBehind = (execution: LiveExecution, { sessionsDirectory, onlyThisMac
   if (worker === null || isAlive(worker)) return false;
   return onlyThisMachine || existsSync(join(sessionsDirectory, execution.execution_id));
 };
+
+const directoriesOf = (left: readonly LiveExecution[], { sessionsDirectory }: RecoveryOptions): Map<string, string> =>
+  new Map(left.map(({ execution_id: id }) => [id, join(sessionsDirectory, id)]));
 
 const settle = async (execution: LiveExecution, options: RecoveryOptions): Promise<Settlement> => {
   const directory = join(options.sessionsDirectory, execution.execution_id);

@@ -1,0 +1,81 @@
+import { join } from "node:path";
+import type { Database } from "../db/connection.ts";
+import { storedOutput } from "../db/queries/storedOutput.ts";
+import type { Config } from "../platform/config.ts";
+import type { Logger } from "../platform/log.ts";
+import { currentWorkerId } from "../platform/workerId.ts";
+import { OutputShipper } from "../services/session/OutputShipper.ts";
+import { recoverExecutions } from "../services/session/recovery.ts";
+import type { SessionRuntime } from "../services/session/runtime.ts";
+import { SessionOrchestrator } from "../services/session/SessionOrchestrator.ts";
+import { ShippedRuntime } from "../services/session/ShippedRuntime.ts";
+
+/** What a session gets from SIGTERM to SIGKILL. */
+export const TERM_GRACE_MS = 10_000;
+
+export const sessionsDirectoryOf = (officeHome: string): string => join(officeHome, "sessions");
+
+export interface WorkerSessionsOptions {
+  database: Database;
+  config: Config;
+  log: Logger;
+  /** Told when a session's program has been started: how long that took, in ms. */
+  onProgramStarted?: (startMs: number) => void;
+}
+
+/** The sessions of one worker process: programs in hosts of their own, whose output is brought into the database. */
+export class WorkerSessions {
+  readonly runtime: SessionRuntime;
+  readonly #orchestrator: SessionOrchestrator;
+  readonly #shipper: OutputShipper;
+
+  constructor({ database, config, log, onProgramStarted }: WorkerSessionsOptions) {
+    const sessionsDirectory = sessionsDirectoryOf(config.officeHome);
+    this.#orchestrator = new SessionOrchestrator({
+      sessionsDirectory,
+      environment: config.environment,
+      termGraceMs: TERM_GRACE_MS,
+      log: (message) => log.warn(message),
+      ...(onProgramStarted !== undefined && { onProgramStarted }),
+    });
+    this.#shipper = new OutputShipper({ database, log });
+    this.runtime = new ShippedRuntime(this.#orchestrator, this.#shipper, sessionsDirectory);
+  }
+
+  /** Makes the first session start as fast as all others. Optional. */
+  warmUp(): void {
+    this.#orchestrator.warmUp();
+  }
+
+  /** Kills every session, without a grace. Their ends are reported as usual. */
+  killAll(): Promise<void> {
+    return this.#orchestrator.killAll();
+  }
+
+  /** Ends what waits for sessions, and stores what they wrote. Those that run go on: they need no worker. */
+  async close(): Promise<void> {
+    await Promise.all([this.#orchestrator.close(), this.#shipper.stop()]);
+  }
+}
+
+/** Before anything is claimed: puts on record what became of the sessions of workers of this machine that died. */
+export const recoverLeftBehind = (database: Database, config: Config, log: Logger): Promise<number> =>
+  recoverExecutions({
+    database,
+    sessionsDirectory: sessionsDirectoryOf(config.officeHome),
+    workerId: currentWorkerId(config.workerName),
+    onlyThisMachine: config.databaseUrl === null,
+    termGraceMs: TERM_GRACE_MS,
+    beforeSettling: (directories) => shipRest(database, log, directories),
+    log,
+  });
+
+/** Stores what sessions wrote after their worker had died. */
+async function shipRest(database: Database, log: Logger, directories: ReadonlyMap<string, string>): Promise<void> {
+  const shipper = new OutputShipper({ database, log });
+  const stored = await storedOutput(database, [...directories.keys()]);
+  for (const [executionId, directory] of directories) {
+    shipper.follow(executionId, directory, stored.get(executionId) ?? 0);
+  }
+  await shipper.stop();
+}
