@@ -1,0 +1,167 @@
+import type { Registry } from "prom-client";
+import manifest from "../../package.json" with { type: "json" };
+import { acquireDatabase } from "../db/acquireDatabase.ts";
+import { Database } from "../db/connection.ts";
+import { migrate } from "../db/migrate.ts";
+import { pingDatabase } from "../db/ping.ts";
+import { monotonicMs } from "../platform/clock.ts";
+import type { Config } from "../platform/config.ts";
+import type { Logger } from "../platform/log.ts";
+import { createRegistry } from "../services/metrics/registry.ts";
+import { addEventLag } from "../services/metrics/serviceMetrics.ts";
+import { WorkerMetrics } from "../services/metrics/WorkerMetrics.ts";
+import { Housekeeping } from "../services/retention/Housekeeping.ts";
+import { DependencyResolver } from "../services/scheduler/DependencyResolver.ts";
+import { ExecutionQueue } from "../services/scheduler/ExecutionQueue.ts";
+import { SchedulerLoop } from "../services/scheduler/SchedulerLoop.ts";
+import { WorkerPresence } from "../services/scheduler/WorkerPresence.ts";
+import { type HealthReport, reportHealth, type WorkerPhase } from "./health.ts";
+import { HealthServer } from "./HealthServer.ts";
+import { recoverLeftBehind, sessionsDirectoryOf, WorkerSessions } from "./sessions.ts";
+
+export interface SchedulerWorkerOptions {
+  config: Config;
+  log: Logger;
+  /** Unique among all processes that ever lived. */
+  workerId: string;
+  /** Told when the embedded database has died and could not be started again. */
+  onDatabaseLost: (error: Error) => void;
+}
+
+/** Two passes, and one each for output, heartbeat, health and housekeeping. */
+const CONNECTIONS_MAX = 6;
+const PING_MS_MAX = 2_000;
+
+/** One worker of the service: schedules and runs jobs of all offices, and tells how it is. */
+export class SchedulerWorker {
+  readonly #options: SchedulerWorkerOptions;
+  readonly #startedAtMs = monotonicMs();
+  #schedulingSinceMs: number | null = null;
+  #phase: WorkerPhase = "starting";
+  /** What has been started, to be ended in reverse order. */
+  readonly #endings = new AsyncDisposableStack();
+  #starting: Promise<string> | null = null;
+  #stopping: Promise<void> | null = null;
+  #sessions: WorkerSessions | null = null;
+  #ping: Promise<number | null> | null = null;
+
+  constructor(options: SchedulerWorkerOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the worker schedules, with the address of its health. When it fails, nothing is left of it. */
+  start(): Promise<string> {
+    this.#starting ??= this.#start().catch(async (error: unknown) => {
+      await this.#endings.disposeAsync();
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /**
+   * Claims nothing more, asks running sessions to stop, lets their jobs go back to the queue, and ends when all is quiet.
+   * May be called twice, or while it starts.
+   */
+  stop(): Promise<void> {
+    this.#phase = "stopping";
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  /** Does not wait any longer for sessions that are being stopped: they are killed. */
+  async kill(): Promise<void> {
+    await this.#sessions?.killAll();
+  }
+
+  async #start(): Promise<string> {
+    const { config, log, workerId } = this.#options;
+    const database = await this.#openDatabase();
+    const registry = createRegistry();
+    const { loop, sessions } = this.#createScheduler(database, registry);
+    this.#sessions = sessions;
+    addEventLag(registry, database);
+    const report = (): Promise<HealthReport> => this.#report(database, loop, sessions);
+    const health = new HealthServer({ host: config.host, port: config.schedulerPort, report, metrics: registry });
+    this.#endings.defer(() => health.stop());
+    const url = await health.start();
+
+    this.#endings.defer(() => sessions.close());
+    if (this.#isStopping) return url;
+    await recoverLeftBehind(database, config, log);
+    if (this.#isStopping) return url;
+    sessions.warmUp();
+    const presence = new WorkerPresence({ database, log, workerId, version: manifest.version });
+    this.#endings.defer(() => presence.stop());
+    await presence.start();
+    this.#endings.defer(() => loop.stop("interrupt"));
+    this.#schedulingSinceMs = monotonicMs();
+    await loop.start();
+    const sessionsDirectory = sessionsDirectoryOf(config.officeHome);
+    const housekeeping = new Housekeeping({ database, log, sessionsDirectory, retentionDays: config.retentionDays });
+    this.#endings.defer(() => housekeeping.stop());
+    housekeeping.start();
+    if (!this.#isStopping) this.#phase = "running";
+    return url;
+  }
+
+  async #stop(): Promise<void> {
+    await this.#starting?.catch(() => {});
+    await this.#endings.disposeAsync();
+  }
+
+  /** Asked anew after each step: the worker may be told to stop at any time. */
+  get #isStopping(): boolean {
+    return this.#phase === "stopping";
+  }
+
+  async #openDatabase(): Promise<Database> {
+    const { config, log, onDatabaseLost } = this.#options;
+    const postgres = await acquireDatabase(config, onDatabaseLost);
+    this.#endings.defer(() => postgres.release());
+    await migrate(postgres.url, { schema: config.databaseSchema });
+    const database = new Database({
+      connectionString: postgres.url,
+      schema: config.databaseSchema,
+      connectionsMax: CONNECTIONS_MAX,
+      onIdleError: (error) => log.debug({ err: error }, "an idle connection broke"),
+    });
+    this.#endings.defer(() => database.close());
+    return database;
+  }
+
+  #createScheduler(database: Database, registry: Registry) {
+    const { config, log, workerId } = this.#options;
+    const sessionsMax = config.maxSessions;
+    const onProgramStarted = (startMs: number): void => metrics.onProgramStarted(startMs);
+    const sessions = new WorkerSessions({ database, config, log, onProgramStarted });
+    const { runtime } = sessions;
+    const metrics = new WorkerMetrics({ registry, sessions: () => runtime.running, sessionsMax });
+    const queue = new ExecutionQueue({ database, runtime, log, sessionsMax });
+    const resolver = new DependencyResolver(database);
+    const { tickIntervalMs } = config;
+    const loop = new SchedulerLoop({ database, queue, resolver, log, workerId, tickIntervalMs });
+    loop.onPass = (pass) => metrics.onPass(pass);
+    return { loop, sessions };
+  }
+
+  async #report(database: Database, loop: SchedulerLoop, { runtime }: WorkerSessions): Promise<HealthReport> {
+    this.#ping ??= pingDatabase(database, PING_MS_MAX).finally(() => {
+      this.#ping = null;
+    });
+    const databaseMs = await this.#ping;
+    const { config, workerId } = this.#options;
+    const since = this.#schedulingSinceMs;
+    return reportHealth({
+      phase: this.#phase,
+      version: manifest.version,
+      workerId,
+      uptimeMs: monotonicMs() - this.#startedAtMs,
+      schedulingMs: since === null ? null : monotonicMs() - since,
+      loop: loop.health,
+      tickIntervalMs: config.tickIntervalMs,
+      sessions: runtime.running,
+      sessionsMax: config.maxSessions,
+      databaseMs,
+    });
+  }
+}
