@@ -1,5 +1,6 @@
 import { EDGES_MAX, JOBS_MAX } from "office-contract/limits.ts";
-import { type GraphNode, type GraphProblem, validateGraph } from "../graph.ts";
+import { type GraphNode, validateGraph } from "../graph.ts";
+import { graphMessage, placeOf } from "../graphProblems.ts";
 import type { ValueProblem } from "./errors.ts";
 import { pathName, quoted, suggestion } from "./naming.ts";
 import { type JobOutline, type PlanOutline, UNREADABLE } from "./outline.ts";
@@ -49,36 +50,11 @@ const graphProblems = (graph: readonly GraphNode[], plan: unknown, lineOf: LineO
       suggestions += 1;
     }
     const path = placeOf(problem, graph);
-    const message = graphMessage(problem, suggestions <= SUGGESTIONS_MAX ? keys : [], lineOf);
+    const message = graphMessage(problem, {
+      known: suggestions <= SUGGESTIONS_MAX ? keys : [],
+      jobAt: (index) => `the job on line ${lineOf(["jobs", index, "key"])}`,
+      unknown: "no job has this key",
+    });
     return [{ path, message: `${pathName(path, plan)} ${message}` }];
   });
-};
-
-const placeOf = (problem: GraphProblem, graph: readonly GraphNode[]): PropertyKey[] => {
-  const { index } = problem;
-  if (problem.kind === "duplicate_key") return ["jobs", index, "key"];
-  if (problem.kind !== "cycle") return ["jobs", index, "depends_on", problem.position];
-  return ["jobs", index, "depends_on", graph[index]?.dependsOn.indexOf(problem.cycle[1] ?? "") ?? 0];
-};
-
-const graphMessage = (problem: GraphProblem, known: readonly string[], lineOf: LineOf): string => {
-  switch (problem.kind) {
-    case "duplicate_key":
-      return `is a duplicate: the job on line ${lineOf(["jobs", problem.firstIndex, "key"])} has the same key; give each its own`;
-    case "unknown_dependency":
-      return `names an unknown job, ${quoted(problem.dependency)}${suggestion(problem.dependency, known) || ": no job has this key"}`;
-    case "self_dependency":
-      return "names its own job: a job cannot wait for itself; remove it";
-    case "duplicate_dependency":
-      return `names ${quoted(problem.dependency)} once more: once is enough; remove it`;
-    case "cycle":
-      return `closes a cycle: ${cycleName(problem.cycle)}, each waiting for the next; remove one of these dependencies`;
-  }
-};
-
-/** `a → b → c → a`, shortened in the middle where it is long. */
-const cycleName = (cycle: readonly string[]): string => {
-  const shownMax = 24;
-  const names = cycle.length <= shownMax ? cycle : [...cycle.slice(0, shownMax - 2), "…", ...cycle.slice(-2)];
-  return names.join(" → ");
 };

@@ -1,5 +1,6 @@
 import { DEFAULT_ROLE } from "office-contract/vocabulary.ts";
 import type { GraphNode } from "../graph.ts";
+import { WAYS_TO_RUN } from "../wayToRun.ts";
 import { isMapping } from "./mapping.ts";
 
 /**
@@ -26,7 +27,6 @@ export interface JobOutline {
   ways: readonly WayToRun[];
 }
 
-const WAYS_TO_RUN = ["run", "command", "runtime"] as const;
 type WayToRun = (typeof WAYS_TO_RUN)[number];
 
 export const outlinePlan = (plan: unknown): PlanOutline => {
