@@ -1,4 +1,4 @@
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { SessionSpec } from "office-contract/session.ts";
 import type { Database, Queryable } from "../db/connection.ts";
 import { lastEventSeq } from "../db/queries/eventsAfter.ts";
@@ -9,8 +9,10 @@ import { redefineJobs } from "../db/transitions/redefineJobs.ts";
 import { retryJobs } from "../db/transitions/retryJobs.ts";
 import { type NewJob, submitTask } from "../db/transitions/submitTask.ts";
 import type { Plan, PlanJob } from "../domain/plan.ts";
+import { Refusal } from "../domain/refusal.ts";
 import { newJobId } from "../platform/ids.ts";
 import { workerProcess } from "../platform/workerId.ts";
+import { roleSession } from "./offices.ts";
 
 /** Where a plan came from: its office, unless it names one, and how its task is found again. */
 export interface PlanOrigin {
@@ -40,7 +42,8 @@ export const submitPlan = (database: Database, plan: Plan, origin: PlanOrigin): 
     const ids = new Map(plan.jobs.map((job) => [job.key, newJobId()]));
     const jobs = plan.jobs.map((job) => asNewJob(job, ids));
     const eventsAfter = await lastEventSeq(transaction, officeId);
-    await submitTask(transaction, { id: taskId, officeId, title: plan.title, planPath: origin.path, jobs });
+    const task = { id: taskId, officeId, title: plan.title, planPath: origin.path, jobs };
+    if ((await submitTask(transaction, task)) === null) throw new Refusal("office_is_archived", "the office is archived");
     const stored = await taskJobs(transaction, taskId);
     return { officeId, taskId, jobs: stored, eventsAfter, maxConcurrentJobs: config.maxConcurrentJobs };
   });
@@ -134,9 +137,9 @@ const asNewJob = (job: PlanJob, ids: ReadonlyMap<string, string>): NewJob => {
 /** What jobs that another program writes are run with, by role. */
 const roleSessions = ({ roles }: Plan, directory: string): Record<string, SessionSpec> => {
   const sessions: Record<string, SessionSpec> = {};
-  for (const [name, { command, stdin, cwd = ".", env = {} }] of roles) {
-    if (command === undefined) continue;
-    sessions[name] = { command, ...(stdin !== undefined && { stdin }), cwd: resolve(directory, cwd), env };
+  for (const [name, role] of roles) {
+    const session = roleSession(role, directory);
+    if (session !== null) sessions[name] = session;
   }
   return sessions;
 };

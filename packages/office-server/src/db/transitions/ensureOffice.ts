@@ -7,6 +7,11 @@ import { storableJson } from "../storableJson.ts";
 // Names are not unique in an adopted database, so that two processes that create one at once need a lock of their own.
 const NAME_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('office ' || $1, 0))";
 
+/** Makes others who create an office of this name wait for the end of the caller's transaction. */
+export async function lockOfficeName(transaction: Queryable, name: string): Promise<void> {
+  await transaction.query("lock_office_name", NAME_LOCK, [name]);
+}
+
 export interface OfficeSettings {
   name: string;
   config: JobSchedulerConfigPatch;
@@ -26,7 +31,7 @@ export async function ensureOffice(
   transaction: Queryable,
   { name, config, roles, keep = true }: OfficeSettings,
 ): Promise<Office> {
-  await transaction.query("lock_office_name", NAME_LOCK, [name]);
+  await lockOfficeName(transaction, name);
   const [office] = await transaction.query<{ id: string; scheduler_config: JobSchedulerConfig }>(
     "office_by_name",
     "SELECT id, scheduler_config FROM offices WHERE name = $1 ORDER BY created_at, id LIMIT 1 FOR NO KEY UPDATE",

@@ -1,0 +1,39 @@
+import type { RequestHandler } from "express";
+import { Refusal } from "../domain/refusal.ts";
+import type { Config } from "../platform/config.ts";
+
+const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
+
+/**
+ * Lets through only requests that were meant for this API: a page elsewhere whose name was made to lead here (DNS
+ * rebinding) names another host, and a page's script says from where it comes.
+ */
+export function checkHost(config: Pick<Config, "host" | "publicUrl" | "allowedHosts">): RequestHandler {
+  const allowed = new Set([
+    ...LOOPBACK,
+    hostOf(`http://${asUrlHost(config.host)}`),
+    hostOf(config.publicUrl),
+    ...config.allowedHosts,
+  ]);
+  const isAllowed = (address: string): boolean => allowed.has(hostOf(address) ?? "");
+  return ({ headers: { host = "", origin } }, _response, next) => {
+    if (!isAllowed(`http://${host}`)) {
+      throw new Refusal(
+        "host_not_allowed",
+        `Host is ${JSON.stringify(host.slice(0, 200))}; name others in ALLOWED_HOSTS`,
+      );
+    }
+    if (origin !== undefined && !isAllowed(origin)) {
+      throw new Refusal(
+        "host_not_allowed",
+        `Origin is ${JSON.stringify(origin.slice(0, 200))}, which may not call this API`,
+      );
+    }
+    next();
+  };
+}
+
+const asUrlHost = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host);
+
+const hostOf = (address: string): string | undefined =>
+  URL.canParse(address) ? new URL(address).hostname.toLowerCase() : undefined;

@@ -1,0 +1,71 @@
+import { once } from "node:events";
+import type { Response } from "express";
+import { Refusal } from "../../domain/refusal.ts";
+import { change, JobOutput, outputSource, type OutputSource } from "../../services/jobs/jobOutput.ts";
+import type { ApiContext, Call, Handlers } from "../handler.ts";
+import { showJob } from "./presentation.ts";
+
+type LogsCall = Call<"getJobLogs">;
+
+export const logHandlers: Handlers<"getJobLogs"> = {
+  getJobLogs: async (context, call) => {
+    const { params, query, response } = call;
+    const follow = query.follow === "1" || query.follow === "true";
+    await showJob(context.database, params);
+    const ended = new AbortController();
+    response.once("close", () => ended.abort());
+    response.type("text/plain; charset=utf-8").set("X-Accel-Buffering", "no");
+    const source = await sourceOf(context, call, follow, ended.signal);
+    if (source !== null) await write(context, call, source, follow, ended.signal);
+    response.end();
+  },
+};
+
+/** The execution that is asked for. One that is followed and has not begun yet is waited for. */
+async function sourceOf(
+  { database, events }: ApiContext,
+  { params, query, response }: LogsCall,
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<OutputSource | null> {
+  const { attempt = null } = query;
+  for (;;) {
+    const source = await outputSource(database, { jobId: params.jobId, attempt });
+    if (source !== null || signal.aborted) return source;
+    const { status, attempt: made } = await showJob(database, params);
+    if (attempt !== null && !follow) {
+      throw new Refusal("not_found", `job ${params.jobId} has no attempt ${attempt}: it has had ${made}`);
+    }
+    const mayBegin = status === "pending" || status === "ready" || status === "processing";
+    if (!follow || !mayBegin) return null;
+    response.flushHeaders();
+    await change(events, params.officeId, signal);
+  }
+}
+
+async function write(
+  { database, events }: ApiContext,
+  { params, query, response }: LogsCall,
+  { executionId, attempt }: OutputSource,
+  follow: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!response.headersSent) response.set({ "X-Execution-Id": executionId, "X-Attempt": String(attempt) });
+  const output = new JobOutput(database, executionId);
+  if (query.tail !== undefined) await send(response, await output.tail(query.tail), signal);
+  if (follow) response.flushHeaders();
+  const pieces = follow ? output.followed(events, params.officeId, signal) : output.stored();
+  for await (const piece of pieces) {
+    if (!(await send(response, piece, signal))) return;
+  }
+}
+
+/** Waits while the reader is slow. False: it has gone. */
+async function send(response: Response, piece: Buffer, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return false;
+  if (response.write(piece)) return true;
+  return once(response, "drain", { signal }).then(
+    () => true,
+    () => false,
+  );
+}

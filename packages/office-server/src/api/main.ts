@@ -1,0 +1,4 @@
+/** The API process: `node api/main.ts`. See docs/operating.md. */
+import { runApi } from "./runApi.ts";
+
+runApi();

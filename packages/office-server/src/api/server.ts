@@ -1,0 +1,128 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Registry } from "prom-client";
+import { acquireDatabase } from "../db/acquireDatabase.ts";
+import { Database } from "../db/connection.ts";
+import { migrate } from "../db/migrate.ts";
+import { Announcer } from "../db/wakeups.ts";
+import type { Config } from "../platform/config.ts";
+import { newId } from "../platform/ids.ts";
+import type { Logger } from "../platform/log.ts";
+import { setLongTimer } from "../platform/timers.ts";
+import { ensureFirstKey, tokenPath } from "../services/access/keys.ts";
+import { EventHub } from "../services/events/EventHub.ts";
+import { createApp } from "./app.ts";
+import { createApiMetrics } from "./metrics.ts";
+
+const CONNECTIONS_MAX = 10;
+/** How long a stop waits for requests that are being answered. */
+const STOP_MS_MAX = 10_000;
+
+/** Raised when the API cannot listen where it is to. */
+export class ListenError extends Error {
+  override name = "ListenError";
+}
+
+export interface ApiServerOptions {
+  config: Config;
+  log: Logger;
+  /** Called when the embedded database has died for good. */
+  onDatabaseLost: (error: Error) => void;
+  checkAnswers?: boolean;
+}
+
+/** The API of one process, from its database to its port. */
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #endings: (() => Promise<unknown>)[] = [];
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts serving. Returns the address.
+   *
+   * @throws ListenError DatabaseUnusableError EmbeddedPostgresError MigrationError; nothing is left running then
+   */
+  async start(): Promise<string> {
+    try {
+      return await this.#start();
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+  }
+
+  /** Takes no more requests, ends streams, waits for what is being answered, and lets go of the database. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #start(): Promise<string> {
+    const { config, log, onDatabaseLost, checkAnswers = false } = this.#options;
+    const postgres = await acquireDatabase(config, onDatabaseLost);
+    this.#endings.push(() => postgres.release());
+    await migrate(postgres.url, { schema: config.databaseSchema });
+    const database = new Database({
+      connectionString: postgres.url,
+      schema: config.databaseSchema,
+      connectionsMax: CONNECTIONS_MAX,
+      onIdleError: (error) => log.warn({ err: error }, "a connection to the database broke"),
+    });
+    this.#endings.push(() => database.close());
+    const { created } = await ensureFirstKey(database, config.officeHome, log);
+    if (created) log.info(`a first key was made; it is in ${tokenPath(config.officeHome)}`);
+
+    const sender = newId();
+    const announcer = new Announcer(database, sender);
+    this.#endings.push(() => announcer.stop());
+    const events = new EventHub({ database, log, tickIntervalMs: config.tickIntervalMs });
+    await events.start();
+    const register = new Registry();
+    const metrics = createApiMetrics(register);
+    const app = createApp({ database, config, log, announcer, events }, { metrics, checkAnswers });
+    const server = createServer(app);
+    this.#endings.push(
+      () => close(server),
+      () => events.stop(),
+    );
+    const address = await listen(server, config);
+    return address;
+  }
+
+  async #stop(): Promise<void> {
+    for (const end of this.#endings.splice(0).toReversed()) await end();
+  }
+}
+
+/** @throws ListenError */
+function listen(server: Server, { host, port }: Pick<Config, "host" | "port">): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
+      const where = `${host}:${port}`;
+      const reason =
+        code === "EADDRINUSE"
+          ? `${where} is taken: another API may be running; set PORT to another one`
+          : `${where}: ${message}`;
+      reject(new ListenError(`cannot listen on ${reason}`));
+    });
+    server.listen(port, host, () => {
+      const { port: actual, family, address } = server.address() as AddressInfo;
+      resolve(`http://${family === "IPv6" ? `[${address}]` : address}:${actual}`);
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  const timer = setLongTimer(() => server.closeAllConnections(), STOP_MS_MAX);
+  return new Promise((resolve) => {
+    server.close(() => {
+      timer.cancel();
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

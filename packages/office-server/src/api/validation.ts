@@ -1,0 +1,99 @@
+import { z } from "zod";
+import type { FieldError } from "office-contract/api/problems.ts";
+import { quoted, shown, suggestion, valueAt } from "../domain/plan/naming.ts";
+import { Refusal } from "../domain/refusal.ts";
+import { requirement } from "../domain/requirements.ts";
+
+export type RequestPart = "path" | "query" | "header" | "body";
+
+const ERRORS_MAX = 20;
+/** Deeper ones are no use to anybody, and neither JSON.stringify nor PostgreSQL takes any depth. */
+const DEPTH_MAX = 64;
+
+/**
+ * Checks a part of a request, and returns what its schema makes of it.
+ *
+ * @throws Refusal that names each field that is wrong, its value, and what would be right
+ */
+export function validate(schema: z.ZodType, value: unknown, part: RequestPart): unknown {
+  if (isDeeperThan(value, DEPTH_MAX)) {
+    const message = `must not be nested deeper than ${DEPTH_MAX} levels`;
+    throw new Refusal("invalid_request", `${part} ${message}`, { errors: [{ field: part, message }] });
+  }
+  const result = schema.safeParse(value, { error: requirement });
+  if (result.success) return result.data;
+  const { issues } = result.error;
+  const errors = issues.flatMap((issue) => fieldErrors(issue, { schema, value, part })).slice(0, ERRORS_MAX);
+  const [first] = errors;
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  throw new Refusal("invalid_request", `${first?.field} ${first?.message}${more}`, { errors });
+}
+
+interface Checked {
+  schema: z.ZodType;
+  value: unknown;
+  part: RequestPart;
+}
+
+function fieldErrors(issue: z.core.$ZodIssue, { schema, value, part }: Checked): FieldError[] {
+  const field = fieldName(part, issue.path);
+  if (issue.code === "unrecognized_keys") {
+    const known = fieldNamesAt(schema, issue.path);
+    return issue.keys.map((name) => ({
+      field: fieldName(part, [...issue.path, name]),
+      message: `is no field that is known here${suggestion(name, known) || (known.length > 0 ? `: there are ${known.join(", ")}` : "")}`,
+    }));
+  }
+  if (issue.code === "invalid_key") {
+    return [{ field, message: `has a name that ${issue.issues[0]?.message ?? "cannot be one"}` }];
+  }
+  const found = valueAt(issue.path, value);
+  const message = issue.code === "invalid_union" ? unionMessage(issue) : issue.message;
+  if (found === undefined && issue.path.length > 0) return [{ field, message: `is missing: it ${message}` }];
+  // What an environment or a header holds may be a secret.
+  const isSecret = part === "header" || issue.path.includes("env");
+  const instead = message.startsWith("must be") && !isSecret ? `, not ${shown(found)}` : "";
+  return [{ field, message: `${message}${instead}` }];
+}
+
+/** What the first of the alternatives wants, unless the schema says it in its own words. */
+function unionMessage(issue: z.core.$ZodIssueInvalidUnion): string {
+  if (issue.message !== "Invalid input") return issue.message;
+  const wanted = issue.errors.flatMap(([first]) => (first === undefined ? [] : [first.message]));
+  return [...new Set(wanted)].join(", or ");
+}
+
+/** `body.jobs[2].env["a b"]` */
+const fieldName = (part: RequestPart, path: readonly PropertyKey[]): string =>
+  path.reduce<string>((name, step) => {
+    if (typeof step === "number") return `${name}[${step}]`;
+    return /^[\w-]+$/.test(String(step)) ? `${name}.${String(step)}` : `${name}[${quoted(String(step))}]`;
+  }, part);
+
+/** The fields of the object that a schema wants at a place; none where it is no object. */
+function fieldNamesAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: z.core.$ZodType | undefined = schema;
+  for (const step of path) at = at === undefined ? undefined : partAt(unwrapped(at), step);
+  const inner = at === undefined ? undefined : unwrapped(at);
+  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+}
+
+const unwrapped = (schema: z.core.$ZodType): z.core.$ZodType =>
+  schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault
+    ? unwrapped(schema.unwrap())
+    : schema;
+
+function partAt(schema: z.core.$ZodType, step: PropertyKey): z.core.$ZodType | undefined {
+  if (schema instanceof z.ZodObject) return (schema.shape as Record<PropertyKey, z.core.$ZodType>)[step];
+  if (schema instanceof z.ZodArray) return schema.element;
+  return schema instanceof z.ZodRecord ? schema.valueType : undefined;
+}
+
+function isDeeperThan(value: unknown, depthMax: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; depth <= depthMax; depth++) {
+    level = level.flatMap((part) => (typeof part === "object" && part !== null ? Object.values(part) : []));
+    if (level.length === 0) return false;
+  }
+  return true;
+}
