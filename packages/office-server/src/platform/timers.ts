@@ -32,6 +32,17 @@ export const pause = (delayMs: number): Promise<void> =>
     setLongTimer(resolve, delayMs);
   });
 
+/** What a promise resolves with; null when that takes longer than `timeoutMs`. Then nobody waits for it any longer. */
+export async function inTime<T>(promise: Promise<T>, timeoutMs: number): Promise<T | null> {
+  const { promise: tooLate, resolve } = Promise.withResolvers<null>();
+  const timer = setLongTimer(() => resolve(null), timeoutMs);
+  try {
+    return await Promise.race([promise, tooLate]);
+  } finally {
+    timer.cancel();
+  }
+}
+
 /** Calls back in the next turn of the event loop, after what is pending in this one. Never keeps others from their turn. */
 export const onNextTurn = (callback: () => void): void => {
   setImmediate(callback);

@@ -1,5 +1,5 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { pause, setLongTimer } from "../../src/platform/timers.ts";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { inTime, pause, setLongTimer } from "../../src/platform/timers.ts";
 
 const day = 24 * 60 * 60 * 1000;
 
@@ -42,4 +42,24 @@ test("a time that has passed is now", async () => {
   const due = pause(-5);
   vi.advanceTimersByTime(0);
   await expect(due).resolves.toBeUndefined();
+});
+
+describe("what is waited for so long and no longer", () => {
+  test("is there in time", async () => {
+    await expect(inTime(Promise.resolve(7), 10)).resolves.toBe(7);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("is not, and may fail later on", async () => {
+    const { promise, reject } = Promise.withResolvers<number>();
+    const answer = inTime(promise, 10);
+    vi.advanceTimersByTime(10);
+    await expect(answer).resolves.toBeNull();
+    reject(new Error("too late to matter"));
+  });
+
+  test("fails in time", async () => {
+    await expect(inTime(Promise.reject(new Error("broken")), 10)).rejects.toThrow("broken");
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });

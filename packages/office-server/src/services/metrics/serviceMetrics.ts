@@ -4,9 +4,12 @@ import type { Database } from "../../db/connection.ts";
 import { liveWorkers } from "../../db/queries/liveWorkers.ts";
 import { eventLags, jobTotals } from "../../db/queries/serviceTotals.ts";
 import { monotonicMs } from "../../platform/clock.ts";
+import { inTime } from "../../platform/timers.ts";
 import { countFinishedJobs } from "../retention/deleteExpired.ts";
 
 const KEPT_MS = 5_000;
+/** Whoever asks for the figures of a process gets those of others only when they are there. */
+const READ_MS_MAX = 2_000;
 
 /**
  * Adds figures of the whole service, over all its processes and offices, to the API's registry. They are read when they are
@@ -65,7 +68,7 @@ function keep<T>(read: () => Promise<T>): () => Promise<T | null> {
   return () => {
     if (monotonicMs() >= askedAtMs + KEPT_MS) {
       askedAtMs = monotonicMs();
-      answer = read().catch(() => null);
+      answer = inTime(read(), READ_MS_MAX).catch(() => null);
     }
     return answer;
   };

@@ -2,7 +2,7 @@ import type { Database } from "../../db/connection.ts";
 import { appendOutput, type OutputChunk } from "../../db/output.ts";
 import { monotonicMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
-import { setLongTimer, type Timer } from "../../platform/timers.ts";
+import { inTime, setLongTimer, type Timer } from "../../platform/timers.ts";
 import { OutputFollower } from "./OutputFollower.ts";
 
 export interface OutputShipperOptions {
@@ -75,11 +75,8 @@ export class OutputShipper {
     if (session === undefined) return;
     session.ended = true;
     this.#due.set(executionId, Infinity);
-    const { promise: patienceEnds, resolve } = Promise.withResolvers<void>();
-    const timer = setLongTimer(resolve, this.#patienceMs);
     void this.#ship();
-    await Promise.race([session.settled, patienceEnds]);
-    timer.cancel();
+    await inTime(session.settled, this.#patienceMs);
   }
 
   /** Stores what can be stored in a moment, and stops. */
