@@ -12,3 +12,6 @@ export const newSecret = (): string => randomBytes(32).toString("base64url");
  * (ids break ties), and new rows go to the end of their index.
  */
 export const newJobId = (): string => v7();
+
+/** A secret that signs webhooks, as Standard Webhooks writes it: 256 bits. */
+export const newSigningSecret = (): string => `whsec_${randomBytes(32).toString("base64")}`;
