@@ -1,0 +1,24 @@
+#!/bin/sh
+# PM2 for this office alone: with a home of its own inside of OFFICE_HOME, so that a PM2 that the machine has already, and
+# what runs under it, are not touched.
+set -eu
+root=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)
+home=${OFFICE_HOME:-$root/.office}
+(umask 077 && mkdir -p "$home/pm2" "$home/logs")
+OFFICE_HOME=$(CDPATH='' cd "$home" && pwd -P)
+PM2_HOME=$OFFICE_HOME/pm2
+touch "$PM2_HOME/touch" # It greets at length where this is missing.
+export OFFICE_HOME PM2_HOME PM2_DISABLE_VERSION_CHECK=1 PATH="$root/node_modules/.bin:$PATH"
+
+# It listens on a socket there, and the system takes no longer names for those.
+if [ "${#PM2_HOME}" -gt 90 ]; then
+  echo "OFFICE_HOME is too long a path for PM2 (at most 86 characters): $OFFICE_HOME" >&2
+  exit 2
+fi
+
+case ${1:-} in
+  start) exec pm2 start "$root/ecosystem.config.cjs" --update-env ;;
+  # With PM2 itself: it has nothing else to do here.
+  stop) exec pm2 kill ;;
+  *) exec pm2 "$@" ;;
+esac
