@@ -32,3 +32,32 @@ export const stopwatch = (ms: number): string => {
 /** The time of day, here: `12:03:04`. */
 export const timeOfDay = (time: Date): string =>
   [time.getHours(), time.getMinutes(), time.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
+
+const DAY = 24 * HOUR;
+
+/** How long ago something was, to be taken in at a glance: `now`, `42s ago`, `3m ago`, `5h ago`, `12d ago`. */
+export const ago = (ms: number): string => {
+  const seconds = Math.floor(ms / SECOND);
+  if (seconds < 1) return "now";
+  if (seconds < MINUTE) return `${seconds}s ago`;
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)}m ago`;
+  return seconds < DAY ? `${Math.floor(seconds / HOUR)}h ago` : `${Math.floor(seconds / DAY)}d ago`;
+};
+
+/** A duration as it is written in plans and settings, to the millisecond: `30m`, `1h30m`, `250ms`, `0s`. */
+export const written = (ms: number): string => {
+  const units: [number, string][] = [
+    [DAY * SECOND, "d"],
+    [HOUR * SECOND, "h"],
+    [MINUTE * SECOND, "m"],
+    [SECOND, "s"],
+    [1, "ms"],
+  ];
+  let rest = ms;
+  let text = "";
+  for (const [unit, name] of units) {
+    if (rest >= unit) text += `${Math.floor(rest / unit)}${name}`;
+    rest %= unit;
+  }
+  return text === "" ? "0s" : text;
+};

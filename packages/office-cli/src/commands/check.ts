@@ -2,13 +2,9 @@ import { styleText } from "node:util";
 import { criticalPath, executionOrder } from "office-server/domain/graph.ts";
 import type { Plan } from "office-server/domain/plan.ts";
 import { readPlanFile } from "office-server/services/planFile.ts";
+import { type Output, type OutputStream, widthOf } from "../output.ts";
 import { printPlanErrors } from "../planErrors.ts";
 import { flow } from "../textFlow.ts";
-
-interface Output {
-  stdout: NodeJS.WritableStream;
-  stderr: NodeJS.WritableStream;
-}
 
 const VALID = 0;
 const INVALID = 2;
@@ -29,7 +25,7 @@ const GROUPS_SHOWN_MAX = 40;
 const GROUP_LINES_MAX = 3;
 const PATH_LINES_MAX = 8;
 
-const describePlan = (path: string, { title, jobs }: Plan, stdout: NodeJS.WritableStream): string[] => {
+const describePlan = (path: string, { title, jobs }: Plan, stdout: OutputStream): string[] => {
   const order = executionOrder(jobs);
   const critical = criticalPath(jobs, () => 1);
   // A plan that was read has no cycle, so both are there.
@@ -38,7 +34,7 @@ const describePlan = (path: string, { title, jobs }: Plan, stdout: NodeJS.Writab
 
   const bold = (text: string) => styleText("bold", text, { stream: stdout });
   const dim = (text: string) => styleText("dim", text, { stream: stdout });
-  const width = terminalWidth(stdout);
+  const width = widthOf(stdout);
   const numberWidth = String(groups.length).length;
   const groupLines = groups.map((keys, index) => {
     const lines = flow(keys, { separator: ", ", indent: numberWidth + 4, width, linesMax: GROUP_LINES_MAX });
@@ -73,7 +69,3 @@ const countParts = (jobs: Plan["jobs"], groups: readonly string[][]): string[] =
 };
 
 const count = (number: number, one: string, many = `${one}s`): string => `${number} ${number === 1 ? one : many}`;
-
-/** Columns of a terminal; without end for anything else. */
-const terminalWidth = (stream: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }): number =>
-  stream.isTTY === true ? (stream.columns ?? 80) : Infinity;

@@ -3,21 +3,20 @@ import { acquireDatabase } from "office-server/db/acquireDatabase.ts";
 import { Database } from "office-server/db/connection.ts";
 import { migrate } from "office-server/db/migrate.ts";
 import type { Plan } from "office-server/domain/plan.ts";
+import { commandName } from "office-server/platform/clientConfig.ts";
 import { type Config, readConfig } from "office-server/platform/config.ts";
 import { createLogger } from "office-server/platform/log.ts";
+import { makeOfficeHome } from "office-server/platform/officeHome.ts";
 import { setLongTimer } from "office-server/platform/timers.ts";
 import { readPlanFile } from "office-server/services/planFile.ts";
 import { type PlanOrigin, resumePlan, type Submission, submitPlan } from "office-server/services/submission.ts";
-import {
-  type BlockedJob,
-  recoverLeftBehind,
-  sessionsDirectoryOf,
-  TaskWorker,
-} from "office-server/workers/taskWorker.ts";
-
+import { recoverLeftBehind, sessionsDirectoryOf } from "office-server/workers/sessions.ts";
+import { TaskWorker } from "office-server/workers/taskWorker.ts";
 import { Interruption } from "../interruption.ts";
 import { printPlanErrors } from "../planErrors.ts";
+import { describeBlocked } from "../run/blocked.ts";
 import { createRunView, type ViewKind } from "../run/view.ts";
+import { shellWord } from "../shellWord.ts";
 
 export interface RunOptions {
   json: boolean;
@@ -44,6 +43,8 @@ export async function runPlan(path: string, options: RunOptions, io: Output): Pr
     return INVALID;
   }
   const config = readConfig();
+  // Where there is an embedded database, it makes the folder: it has more to think of.
+  if (config.databaseUrl !== null) makeOfficeHome(config.officeHome);
   const interruption = new Interruption(INTERRUPTED);
   try {
     return await withDatabase(config, io.stderr, (database) =>
@@ -118,7 +119,7 @@ async function runInDatabase({ database, config, plan, path, options, io, interr
   const { officeId, taskId } = submission;
   view.start({
     title: plan.title ?? basename(path),
-    planPath: path,
+    carryOn: () => `${commandName()} run ${shellWord(path)} --resume`,
     officeId,
     officeName: plan.office ?? origin.defaultOffice,
     taskId,
@@ -148,14 +149,4 @@ async function runInDatabase({ database, config, plan, path, options, io, interr
   await view.finish({ interrupted: interruption.happened });
   if (interruption.happened) return INTERRUPTED;
   return (await worker.allDone()) ? ALL_DONE : NOT_ALL_DONE;
-}
-
-const BLOCKED_NAMED_MAX = 8;
-
-/** Why the run ends with jobs that have not run: `2 jobs cannot run: test (after build), deploy (after test)`. */
-function describeBlocked(jobs: readonly BlockedJob[]): string {
-  const named = jobs.slice(0, BLOCKED_NAMED_MAX).map(({ key, by }) => `${key} (after ${by.join(", ")})`);
-  const hidden = jobs.length - named.length;
-  const more = hidden > 0 ? ` … and ${hidden} more` : "";
-  return `${jobs.length} ${jobs.length === 1 ? "job" : "jobs"} cannot run: ${named.join(", ")}${more}`;
 }

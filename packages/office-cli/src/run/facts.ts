@@ -1,6 +1,6 @@
 import { bold, dim, type Line, padded, styled } from "../line.ts";
 import type { Change } from "./model.ts";
-import { lastOutput } from "./sessionOutput.ts";
+import { lastOutput, type OutputSource } from "./sessionOutput.ts";
 import { describeChange } from "./wording.ts";
 
 const DONE_LINES_MAX = 5;
@@ -21,9 +21,13 @@ export const endFacts = (changes: readonly Change[], keyWidth: number): Line[] =
 };
 
 /** A job that failed for good: why, what its session wrote last, and where all of it is. */
-export const failureFact = async (change: Change, keyWidth: number, columns: number): Promise<Line[]> => [
+export const failureFact = async (
+  change: Change,
+  source: OutputSource | undefined,
+  { keyWidth, columns }: { keyWidth: number; columns: number },
+): Promise<Line[]> => [
   fact(styled("red", "✘ "), change, keyWidth),
-  ...(await lastOutput(change.after.output, columns)),
+  ...(await lastOutput(source, change.after, columns)),
 ];
 
 const fact = (sign: Line[number], change: Change, keyWidth: number): Line => [

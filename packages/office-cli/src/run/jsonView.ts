@@ -38,6 +38,10 @@ export class JsonView {
     await flushed(this.#stdout);
   }
 
+  async leave(): Promise<void> {
+    await flushed(this.#stdout);
+  }
+
   #write(value: unknown): void {
     this.#stdout.write(`${JSON.stringify(value)}\n`);
   }

@@ -52,13 +52,18 @@ export class LinesView {
     await flushed(this.#stdout);
   }
 
+  async leave(): Promise<void> {
+    await this.#written;
+    await flushed(this.#stdout);
+  }
+
   async #writeChange(change: Change): Promise<void> {
     const words = describeChange(change);
     if (words === null) return;
     const { event, after } = change;
     const time = timeOfDay(new Date(event.timestamp));
     this.#write([[dim(time), " ", padded(after.key, this.#keyWidth), " ", ...words]]);
-    if (isFailure(change)) this.#write(await lastOutput(after.output));
+    if (isFailure(change)) this.#write(await lastOutput(this.#model?.info.output, after));
   }
 
   #write(lines: readonly Line[]): void {

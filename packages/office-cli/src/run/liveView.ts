@@ -67,6 +67,14 @@ export class LiveView {
   }
 
   async finish({ interrupted }: { interrupted: boolean }): Promise<void> {
+    await this.#end((model, durationMs) => [[""], ...summaryLines(model, { interrupted, durationMs })]);
+  }
+
+  async leave(): Promise<void> {
+    await this.#end(() => []);
+  }
+
+  async #end(lastWords: (model: RunModel, durationMs: number) => Line[]): Promise<void> {
     await this.#reading;
     if (this.#model === null) return;
     const durationMs = monotonicMs() - this.#startedAtMs;
@@ -74,18 +82,20 @@ export class LiveView {
     this.#timer?.timer.cancel();
     const model = this.#model;
     this.#model = null;
-    this.#region.write([[""], ...summaryLines(model, { interrupted, durationMs })]);
+    this.#region.write(lastWords(model, durationMs));
     this.#region.close();
     await flushed(this.#stdout);
   }
 
   async #takeDown(changes: readonly Change[]): Promise<void> {
+    const source = this.#model?.info.output;
     for (const change of changes) {
       if (!isFailure(change)) {
         this.#ended.push(change);
         continue;
       }
-      const lines = await failureFact(change, this.#widths.key, this.#region.columns);
+      const widths = { keyWidth: this.#widths.key, columns: this.#region.columns };
+      const lines = await failureFact(change, source, widths);
       // Only now: a frame may have been drawn in the meantime, and taken the facts there were.
       this.#facts.push(...lines);
     }

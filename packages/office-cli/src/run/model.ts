@@ -1,10 +1,10 @@
 import type { JobEvent } from "office-contract/events.ts";
+import type { OutputSource } from "./sessionOutput.ts";
 import { isFinal, JOB_STATES, type JobState } from "office-contract/vocabulary.ts";
 
 /** What is known of a run before anything happens. */
 export interface RunInfo {
   title: string;
-  planPath: string;
   officeId: string;
   officeName: string;
   taskId: string;
@@ -20,8 +20,12 @@ export interface RunInfo {
     /** With `resumed`: jobs that are done already. */
     initialState?: JobState;
   }[];
+  /** What to type to go on after a bad end. */
+  carryOn: (badlyEnded: readonly RunJob[]) => string;
   /** The folder of an execution's session, where it is on this machine: running sessions show their last line. */
   sessionFolder?: (executionId: string) => string;
+  /** Where sessions' output is read. Default: on this machine. */
+  output?: OutputSource;
 }
 
 /** A job as its events so far tell of it. Texts are as they came: they are made printable where they are printed. */

@@ -1,7 +1,7 @@
 import { duration } from "../durations.ts";
 import { bold, count, dim, type Line, padded, styled, widest } from "../line.ts";
 import { badlyEnded, exitCodeOf, isAllDone, jobsIn, leftCount, type RunJob, type RunModel } from "./model.ts";
-import { outputOf } from "./sessionOutput.ts";
+import { localOutput } from "./sessionOutput.ts";
 import { reasonOf } from "./wording.ts";
 
 /** How a run came to its end. */
@@ -39,10 +39,10 @@ export const summaryLines = (model: RunModel, end: RunEnd): Line[] => {
   if (isAllDone(model)) return [allDone(model, end)];
   return [
     end.interrupted ? interrupted(model, end) : notAllDone(model, end),
-    ...failureList(jobsIn(model, "failed", "timeout")),
+    ...failureList(model),
     ...keyList("⊘ cancelled", jobsIn(model, "cancelled")),
     ...keyList("■ stopped", stoppedJobs(model)),
-    [dim("  to carry on: "), bold(`office run ${shellWord(model.info.planPath)} --resume`)],
+    [dim("  to carry on: "), bold(model.info.carryOn(badlyEnded(model)))],
   ];
 };
 
@@ -74,7 +74,9 @@ export const badParts = ({ counts }: RunModel): string[] =>
     { number: counts.cancelled, word: "cancelled" },
   ].flatMap(({ number, word }) => (number > 0 ? [`${number} ${word}`] : []));
 
-const failureList = (jobs: readonly RunJob[]): Line[] => {
+const failureList = (model: RunModel): Line[] => {
+  const jobs = jobsIn(model, "failed", "timeout");
+  const output = model.info.output ?? localOutput;
   const shown = jobs.slice(0, FAILURES_SHOWN_MAX);
   const keyWidth = widest(
     shown.map(({ key }) => key),
@@ -82,17 +84,16 @@ const failureList = (jobs: readonly RunJob[]): Line[] => {
   );
   const hidden = jobs.length - shown.length;
   return [
-    ...shown.flatMap((job) => failureLines(job, keyWidth)),
+    ...shown.flatMap((job) => failureLines(job, output.whereIs(job), keyWidth)),
     ...(hidden > 0 ? [[`  … and ${hidden} more that failed`]] : []),
   ];
 };
 
-const failureLines = (job: RunJob, keyWidth: number): Line[] => {
+const failureLines = (job: RunJob, output: string | null, keyWidth: number): Line[] => {
   const attempts = dim(job.attempt > 1 ? ` (${job.attempt} attempts)` : "");
   const reason = reasonOf(job) ?? "for no known reason";
   const headline: Line = [styled("red", "  ✘ "), bold(padded(job.key, keyWidth)), "  ", reason, attempts];
-  if (job.output === null) return [headline];
-  return [headline, [" ".repeat(keyWidth + 6), dim(outputOf(job.output))]];
+  return output === null ? [headline] : [headline, [" ".repeat(keyWidth + 6), dim(output)]];
 };
 
 const keyList = (heading: string, jobs: readonly RunJob[]): Line[] => {
@@ -105,6 +106,3 @@ const keyList = (heading: string, jobs: readonly RunJob[]): Line[] => {
 
 const stoppedJobs = ({ jobs }: RunModel): RunJob[] =>
   jobs.filter((job) => job.interrupted || job.state === "processing");
-
-/** A word as it would be typed in a shell. */
-const shellWord = (word: string): string => (/^[\w./@:+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

@@ -16,6 +16,8 @@ export interface RunView {
   notice(text: string): void;
   /** Says what the run came to, and gives the terminal back. Resolves when all of it is written. */
   finish(end: { interrupted: boolean }): Promise<void>;
+  /** Instead of `finish`: only gives the terminal back. The run goes on, and nobody watches any more. */
+  leave(): Promise<void>;
 }
 
 /** `live` redraws a part of the terminal; `lines` writes a line per change; `json` an event per line. */

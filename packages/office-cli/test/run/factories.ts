@@ -13,7 +13,7 @@ interface JobSketch {
 /** A run of some jobs. Their ids are their keys with `id-` before them. */
 export const makeRun = (jobs: readonly JobSketch[], rest: Partial<Omit<RunInfo, "jobs">> = {}): RunInfo => ({
   title: "Login feature",
-  planPath: "plan.yaml",
+  carryOn: () => "office run plan.yaml --resume",
   officeId: "01990000-0000-7000-8000-000000000001",
   officeName: "website",
   taskId: "01990000-0000-7000-8000-000000000002",

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createRunView, type RunInfo } from "../../src/run/view.ts";
+import { shellWord } from "../../src/shellWord.ts";
 import { makeEvents, makeRun, noon } from "./factories.ts";
 
 let folder: string;
@@ -111,7 +112,9 @@ ${lastLines}
   test("say of an interrupted run what was stopped", async () => {
     const { view, happen, finish } = setup(
       "lines",
-      makeRun([{ key: "a" }, { key: "b" }], { planPath: "my plan.yaml" }),
+      makeRun([{ key: "a" }, { key: "b" }], {
+        carryOn: (jobs) => `office run ${shellWord("my plan.yaml")} --resume # ${jobs.length} ended badly`,
+      }),
     );
     happen(1, "job_started", "a", { attempt: 1 });
     view.notice("stopping 1 session ...");
@@ -123,7 +126,7 @@ ${lastLines}
 12:00:03 a back in the queue: its worker was shut down
 ■ interrupted after 12.3 s: 0 of 2 jobs done, 2 left
   ■ stopped: a
-  to carry on: office run 'my plan.yaml' --resume
+  to carry on: office run 'my plan.yaml' --resume # 0 ended badly
 `);
   });
 

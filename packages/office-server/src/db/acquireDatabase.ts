@@ -15,7 +15,7 @@ const SERVER_VERSION_MIN = 15_00_00;
  * The database that the configuration asks for: the one it names, or the embedded one of the office home. `onLost`
  * is told when the embedded server died and could not be started again.
  *
- * @throws DatabaseUnusableError EmbeddedPostgresError
+ * @throws DatabaseUnusableError EmbeddedPostgresError ConfigError
  */
 export async function acquireDatabase(
   { databaseUrl, officeHome }: Pick<Config, "databaseUrl" | "officeHome">,

@@ -35,7 +35,7 @@ const LOCK_TIMEOUT_MS = 6 * 60_000;
  * one of its users starts it again, on the same port if possible; committed data survives that.
  *
  * @param officeHome made when missing, for its owner alone
- * @throws EmbeddedPostgresError whose message says what to do
+ * @throws ConfigError when `officeHome` cannot be used; EmbeddedPostgresError whose message says what to do
  */
 export async function acquireEmbeddedPostgres(
   officeHome: string,

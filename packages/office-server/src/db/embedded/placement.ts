@@ -1,7 +1,5 @@
 import {
-  accessSync,
   chmodSync,
-  constants,
   chownSync,
   existsSync,
   mkdirSync,
@@ -12,8 +10,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { newId } from "../../platform/ids.ts";
+import { makeFolder, makeOfficeHome } from "../../platform/officeHome.ts";
 import { type Account, canEnter, serverAccounts } from "./account.ts";
 import { EmbeddedPostgresError } from "./errors.ts";
 import { readPostmaster } from "./postmaster.ts";
@@ -37,37 +36,14 @@ const INSTANCE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /**
  * Makes the office home, for its owner alone. The server's account may pass through it, which gets it no further.
  *
- * @throws EmbeddedPostgresError when it cannot be made, or we may not write to it
+ * @throws ConfigError when it cannot be made, or we may not write to it
  */
 export function makeHome(home: string): void {
-  try {
-    const isNew = makeFolder(home, 0o700);
-    accessSync(join(home, "."), constants.W_OK | constants.X_OK);
-    const [account] = isNew ? serverAccounts() : [];
-    if (account === undefined) return;
-    chownSync(home, 0, account.gid);
-    chmodSync(home, 0o710);
-  } catch (error) {
-    const { message } = error as Error;
-    throw new EmbeddedPostgresError(
-      `OFFICE_HOME cannot be ${home} (${message}). Run as the user that it belongs to, or choose another folder.`,
-      { cause: error },
-    );
-  }
-}
-
-/** Whether the folder was not there yet. Not by mkdir's `recursive`, which never ends in places like /proc. */
-function makeFolder(path: string, mode: number, mayLackParent = true): boolean {
-  try {
-    mkdirSync(path, { mode });
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return false;
-    if (code !== "ENOENT" || !mayLackParent) throw error;
-    makeFolder(dirname(path), 0o777);
-    return makeFolder(path, mode, false);
-  }
+  const isNew = makeOfficeHome(home);
+  const [account] = isNew ? serverAccounts() : [];
+  if (account === undefined) return;
+  chownSync(home, 0, account.gid);
+  chmodSync(home, 0o710);
 }
 
 /**
