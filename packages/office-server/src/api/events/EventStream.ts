@@ -19,8 +19,11 @@ export class EventStream implements EventSink {
     this.#heartbeatMs = heartbeatMs;
   }
 
-  /** Sends the headers at once. `onClose` is called when the stream has ended, by either side. */
-  open(onClose: () => void): void {
+  /**
+   * Sends the headers at once, and the place from which on it is followed: a client that loses the connection before the
+   * first event goes on from there. `onClose` is called when the stream has ended, by either side.
+   */
+  open(place: number, onClose: () => void): void {
     const response = this.#response;
     response.status(200).set({
       "Content-Type": "text/event-stream; charset=utf-8",
@@ -34,7 +37,7 @@ export class EventStream implements EventSink {
     });
     // The client going away while something is written is no news.
     response.on("error", ignore);
-    response.write(`retry: ${RETRY_MS}\n\n`);
+    response.write(`retry: ${RETRY_MS}\nid: ${place}\n\n`);
     this.#beatLater();
   }
 

@@ -13,7 +13,7 @@ export const eventHandlers: Handlers<"streamEvents"> = {
     response.set("Retry-After", String(RETRY_AFTER_S));
     const unsubscribe = events.subscribe(officeId, place, stream);
     response.removeHeader("Retry-After");
-    stream.open(unsubscribe);
+    stream.open(place, unsubscribe);
     if (request.method === "HEAD") response.end();
   },
 };
