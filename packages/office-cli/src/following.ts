@@ -1,6 +1,9 @@
 import { isAbort } from "./api/connect.ts";
 import type { Output } from "./output.ts";
 
+/** What is said while a connection is made again and again. */
+export const LOST = "the connection is lost; trying to get it back …";
+
 const INTERRUPTED = 130;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 

@@ -8,8 +8,8 @@ import { UsageError } from "./usageError.ts";
 type Name = keyof JobSchedulerConfig;
 
 const NAMES = Object.keys(planLimitsSchema.shape) as Name[];
-const TIMES: readonly Name[] = ["defaultTimeout", "timeoutByRole", "retryBaseDelay", "retryMaxDelay"];
-const BY_ROLE: readonly Name[] = ["maxConcurrentByRole", "timeoutByRole"];
+const TIMES: ReadonlySet<Name> = new Set(["defaultTimeout", "timeoutByRole", "retryBaseDelay", "retryMaxDelay"]);
+const BY_ROLE: ReadonlySet<Name> = new Set(["maxConcurrentByRole", "timeoutByRole"]);
 
 /** One `KEY=VALUE`, or `KEY.ROLE=VALUE` of a setting that has a value for each role. */
 interface Assignment {
@@ -51,7 +51,7 @@ function readAssignment(word: string): Assignment {
     );
   }
   const role = rest.length === 0 ? null : rest.join(".");
-  if (role !== null && !BY_ROLE.includes(name)) throw new UsageError(`${name} has one value, and none by role`);
+  if (role !== null && !BY_ROLE.has(name)) throw new UsageError(`${name} has one value, and none by role`);
   return { name, role, value: readValue(word.slice(sign + 1)) };
 }
 
@@ -71,7 +71,7 @@ function readValue(text: string): unknown {
 export const settingWords = (config: JobSchedulerConfig): [string, string][] =>
   NAMES.flatMap((name): [string, string][] => {
     const value: unknown = config[name];
-    const word = (one: unknown): string => (TIMES.includes(name) ? written(one as number) : String(one));
+    const word = (one: unknown): string => (TIMES.has(name) ? written(one as number) : String(one));
     if (typeof value !== "object" || value === null) return [[name, word(value)]];
     return Object.entries(value).map(([role, one]) => [`${name}.${role}`, word(one)]);
   });

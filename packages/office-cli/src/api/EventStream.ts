@@ -1,8 +1,8 @@
 import { createParser } from "eventsource-parser";
-import { type ApiClient, ApiError } from "office-contract/api/client.ts";
+import type { ApiClient } from "office-contract/api/client.ts";
 import type { JobEvent } from "office-contract/events.ts";
 import { pause } from "office-server/platform/timers.ts";
-import { UnreachableError } from "./connect.ts";
+import { isPassing } from "./connect.ts";
 
 export interface EventStreamOptions {
   client: ApiClient;
@@ -10,17 +10,12 @@ export interface EventStreamOptions {
   /** The `seq` of the last event that is not wanted. Absent: only what comes from now on is. */
   after?: number;
   signal: AbortSignal;
-  /** Told once each time that the connection breaks; it is made again and again until it holds. */
+  /** Told when the connection has broken and cannot be made again at once; it is tried until it can. */
   onCut: () => void;
 }
 
 const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 10_000;
-
-/** Something that goes away by itself, more likely than not: a proxy's answer while the API starts again, say. */
-const isPassing = (error: unknown): boolean =>
-  error instanceof UnreachableError ||
-  (error instanceof ApiError && (error.problem.status >= 500 || error.problem.status === 429));
 
 /** An office's events as they come: each once and in order, through broken connections too. */
 export class EventStream {
@@ -43,21 +38,25 @@ export class EventStream {
 
   /** Events as they come, those that come together at once. Ends by itself never; throws what ends it for good. */
   async *batches(): AsyncGenerator<JobEvent[]> {
-    for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
-      if (this.#response !== null) {
-        for await (const events of this.#read(this.#response)) {
-          pauseMs = PAUSE_MS_MIN;
-          yield events;
-        }
-        this.#options.signal.throwIfAborted();
-        this.#options.onCut();
-      }
-      await pause(pauseMs);
+    for (;;) {
+      this.#response ??= await this.#connectAgain();
+      yield* this.#read(this.#response);
       this.#options.signal.throwIfAborted();
-      this.#response = await this.#connect().catch((error: unknown) => {
-        if (isPassing(error)) return null;
-        throw error;
-      });
+      this.#response = null;
+    }
+  }
+
+  async #connectAgain(): Promise<Response> {
+    const { signal, onCut } = this.#options;
+    for (let pauseMs = PAUSE_MS_MIN; ; pauseMs = Math.min(2 * pauseMs, PAUSE_MS_MAX)) {
+      await pause(pauseMs);
+      signal.throwIfAborted();
+      try {
+        return await this.#connect();
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        if (pauseMs === PAUSE_MS_MIN) onCut();
+      }
     }
   }
 

@@ -1,4 +1,4 @@
-import { ApiClient } from "office-contract/api/client.ts";
+import { ApiClient, ApiError } from "office-contract/api/client.ts";
 import { type ClientConfig, readClientConfig } from "office-server/platform/clientConfig.ts";
 
 /** Raised when nothing answers where the API should be. */
@@ -28,6 +28,11 @@ export function connect(): Connection {
     });
   return { client: new ApiClient({ baseUrl: url, token, fetch: reach }), config };
 }
+
+/** Whether what went wrong goes away by itself, more likely than not: the API starts again, or a proxy says so. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof UnreachableError ||
+  (error instanceof ApiError && (error.problem.status >= 500 || error.problem.status === 429));
 
 export const isAbort = (error: unknown): boolean => error instanceof Error && error.name === "AbortError";
 

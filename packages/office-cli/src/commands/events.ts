@@ -2,7 +2,7 @@ import type { JobEvent } from "office-contract/events.ts";
 import { EventStream } from "../api/EventStream.ts";
 import { openOffice } from "../api/findOffice.ts";
 import { describeEvent } from "../eventLine.ts";
-import { following } from "../following.ts";
+import { following, LOST } from "../following.ts";
 import { type Output, remark, writeJson, writeLines } from "../output.ts";
 import { UsageError } from "../usageError.ts";
 
@@ -27,7 +27,7 @@ export async function showEvents(options: EventsOptions, output: Output): Promis
       officeId,
       signal,
       ...(after !== undefined && { after }),
-      onCut: () => remark(output, "the connection is lost; trying to get it back …"),
+      onCut: () => remark(output, LOST),
     });
     for await (const events of stream.batches()) write(events);
     return 0;

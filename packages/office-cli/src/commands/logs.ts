@@ -1,13 +1,12 @@
 import { once } from "node:events";
-import { ApiError } from "office-contract/api/client.ts";
 import type { JobDetails } from "office-contract/api/jobs.ts";
 import { isFinal } from "office-contract/vocabulary.ts";
 import { pause } from "office-server/platform/timers.ts";
-import { UnreachableError } from "../api/connect.ts";
+import { isPassing } from "../api/connect.ts";
 import { EventStream } from "../api/EventStream.ts";
 import { findJob } from "../api/findJob.ts";
 import { type OpenOffice, openOffice } from "../api/findOffice.ts";
-import { following } from "../following.ts";
+import { following, LOST } from "../following.ts";
 import { isTerminal, type Output, type OutputStream, remark } from "../output.ts";
 import { TerminalText } from "../terminalText.ts";
 import { UsageError } from "../usageError.ts";
@@ -19,7 +18,7 @@ export interface LogsOptions {
   tail?: string;
 }
 
-const RECONNECT_MS = 1_000;
+const RECONNECT_MS = 500;
 
 /** `office logs JOB`: prints what a job's session has written, and with `follow` what it writes. Returns the exit code. */
 export async function showLogs(named: string, options: LogsOptions, output: Output): Promise<number> {
@@ -56,7 +55,7 @@ async function latestAttempt({ office, jobId, follow, output, signal }: JobAttem
     return null;
   }
   remark(output, `${name} is ${job.status}; waiting for its start …`);
-  const onCut = (): void => remark(output, "the connection is lost; trying to get it back …");
+  const onCut = (): void => remark(output, LOST);
   const events = await EventStream.open({ client, officeId, signal, onCut });
   // It may have started since it was asked for.
   const { attempt, status } = await getJob();
@@ -97,10 +96,9 @@ class SessionLog {
     let skipBytes = 0;
     while (!(await this.#copy(response, output.stdout, skipBytes))) {
       this.#place.signal.throwIfAborted();
-      remark(output, "the connection is lost; trying to get it back …");
       // After its whole beginning we know where we are. After a part of it only what comes from now on can be had.
       skipBytes = tail === null ? this.#writtenBytes : 0;
-      response = await this.#openAgain(follow, tail === null ? null : 0);
+      response = await this.#openAgain(follow, tail === null ? null : 0, () => remark(output, LOST));
     }
   }
 
@@ -110,15 +108,14 @@ class SessionLog {
     return office.client.open("getJobLogs", { params: { officeId: office.officeId, jobId }, query }, signal);
   }
 
-  async #openAgain(follow: boolean, tail: number | null): Promise<Response> {
-    for (;;) {
+  async #openAgain(follow: boolean, tail: number | null, onFailure: () => void): Promise<Response> {
+    for (let failures = 0; ; failures++) {
       await pause(RECONNECT_MS);
       try {
         return await this.#open(follow, tail);
       } catch (error) {
-        const isPassing =
-          error instanceof UnreachableError || (error instanceof ApiError && error.problem.status >= 500);
-        if (!isPassing) throw error;
+        if (!isPassing(error)) throw error;
+        if (failures === 0) onFailure();
       }
     }
   }

@@ -6,12 +6,12 @@ import { type ClientConfig, commandName } from "office-server/platform/clientCon
 import { newId } from "office-server/platform/ids.ts";
 import { pause } from "office-server/platform/timers.ts";
 import { readPlanFile } from "office-server/services/planFile.ts";
-import { connect, UnreachableError } from "../api/connect.ts";
+import { connect, isPassing } from "../api/connect.ts";
 import { EventStream } from "../api/EventStream.ts";
 import { officeOfName } from "../api/findOffice.ts";
 import { isId } from "../api/ids.ts";
 import { planRequest } from "../api/planRequest.ts";
-import { following } from "../following.ts";
+import { following, LOST } from "../following.ts";
 import { bold, count, dim, styled } from "../line.ts";
 import { type Output, remark, writeJson, writeWhole } from "../output.ts";
 import { printPlanErrors } from "../planErrors.ts";
@@ -48,7 +48,7 @@ export async function submitPlan(path: string, options: SubmitOptions, io: Io): 
   const submit = () => submitJobs(client, office.id, planRequest(plan, dirname(resolve(path))));
   if (options.follow) {
     return following(io, async (signal) => {
-      const onCut = (): void => remark(io, "the connection is lost; trying to get it back …");
+      const onCut = (): void => remark(io, LOST);
       // Before the jobs are there, so that nothing is missed of what becomes of them.
       const events = await EventStream.open({ client, officeId: office.id, signal, onCut });
       const submitted = await submit();
@@ -131,10 +131,7 @@ async function submitJobs(
 }
 
 /** Nothing has answered, or it broke off in its answer, or something in between said that nobody is there. */
-const isWorthRepeating = (error: unknown): boolean =>
-  error instanceof UnreachableError ||
-  error instanceof TypeError ||
-  (error instanceof ApiError && [502, 503, 504].includes(error.problem.status));
+const isWorthRepeating = (error: unknown): boolean => isPassing(error) || error instanceof TypeError;
 
 const warn = ({ warnings }: Submitted, { stderr }: Output): void =>
   writeWhole(

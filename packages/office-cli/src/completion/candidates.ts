@@ -107,7 +107,7 @@ const flagsOf = (command: Command): Candidate[] =>
   command
     .createHelp()
     .visibleOptions(command)
-    .flatMap(({ long, description }) => (long == null ? [] : [{ word: long, description }]));
+    .flatMap(({ long, description }) => (typeof long === "string" ? [{ word: long, description }] : []));
 
 export const startingWith = (prefix: string, candidates: readonly Candidate[]): Candidate[] =>
   candidates.filter(({ word }) => word.startsWith(prefix));
