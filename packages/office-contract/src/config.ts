@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { CONCURRENCY_MAX, DURATION_MS_MAX, RETRIES_MAX, ROLE_LENGTH_MAX } from "./limits.ts";
+import { storableLine } from "./text.ts";
 
 const minute = 60_000;
 
 const durationMs = z.int().min(1).max(DURATION_MS_MAX);
-const roleName = z.string().min(1).max(ROLE_LENGTH_MAX);
+const roleName = storableLine(ROLE_LENGTH_MAX);
 
 /** The scheduler's settings of one office. All times are in milliseconds. */
 export const jobSchedulerConfigSchema = z.strictObject({

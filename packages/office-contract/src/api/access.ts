@@ -37,6 +37,7 @@ const webhookFields = {
   url: z
     .url({ protocol: /^https?$/, error: "must be an http or https address" })
     .max(2_000)
+    .refine((url) => !/[\p{Cc}\p{Cs}\s]/u.test(url), "must not contain spaces or control characters")
     .refine((url) => URL.canParse(url) && new URL(url).username === "" && new URL(url).password === "", {
       error: "must not carry a user name or password",
     }),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-/** Whatever PostgreSQL takes for a uuid: ids of jobs that another program wrote follow no version. */
-export const idSchema = z.guid({ error: "must be a UUID such as 0199c7a2-6f3e-7b11-9f5e-2d1c4b7a9e10" });
+/** A UUID of any version: ids of jobs that another program wrote follow none. Read in lower case, as PostgreSQL writes it. */
+export const idSchema = z.guid({ error: "must be a UUID such as 0199c7a2-6f3e-7b11-9f5e-2d1c4b7a9e10" }).toLowerCase();
 
 /** ISO 8601 in UTC, with milliseconds. */
 export const timestampSchema = z.iso.datetime();

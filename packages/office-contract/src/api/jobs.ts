@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { DURATION_MS_MAX, JOBS_MAX, PRIORITY_MAX, PRIORITY_MIN, TITLE_LENGTH_MAX } from "../limits.ts";
-import { planJobSchema, planRoleSchema, roleNameSchema } from "../plan.ts";
+import { planJobSchema, roleNameSchema } from "../plan.ts";
 import { ERROR_CLASSES, EXECUTION_STATES, JOB_STATES } from "../vocabulary.ts";
 import { storableLine } from "../text.ts";
 import { idSchema, jsonObjectSchema, nextCursorSchema, pageQuery, timestampSchema } from "./fields.ts";
+import { roleSchema } from "./offices.ts";
 
 const branchName = storableLine(100);
 const prNumber = z.int().min(1).max(2_147_483_647);
@@ -28,7 +29,7 @@ export const submitJobsSchema = z
       .optional()
       .describe("What the request is about: a title, or an object with one."),
     roles: z
-      .record(roleNameSchema, planRoleSchema)
+      .record(roleNameSchema, roleSchema)
       .optional()
       .describe("How the roles of this request are run, over what the office says."),
     jobs: z.array(newJobSchema).min(1).max(JOBS_MAX),
@@ -113,6 +114,7 @@ export const submittedSchema = z
     warnings: z.array(z.string()).describe("What is accepted, and will not work as it is now."),
   })
   .meta({ id: "SubmittedJobs" });
+export type Submitted = z.infer<typeof submittedSchema>;
 
 export const jobListSchema = z
   .strictObject({ jobs: z.array(jobSchema), next_cursor: nextCursorSchema })
@@ -124,7 +126,11 @@ const statusFilter = z
     (value) => (typeof value === "string" ? value.split(",") : value),
     z.array(z.enum(JOB_STATES)).min(1).optional(),
   )
-  .meta({ description: "States, separated by commas.", type: "string", example: "pending,ready" });
+  .meta({
+    description: "States, separated by commas.",
+    param: { style: "form", explode: false },
+    examples: [["pending", "ready"]],
+  });
 
 export const jobListQuery = z.strictObject({
   ...pageQuery,

@@ -7,8 +7,11 @@ import { idSchema, jsonObjectSchema, nextCursorSchema, timestampSchema } from ".
 
 const text = (lengthMax: number) => storableText(lengthMax).nullable().optional();
 
+/** As in a plan. */
+export const roleSchema = planRoleSchema.meta({ id: "Role" });
+
 const rolesSchema = z
-  .record(roleNameSchema, planRoleSchema)
+  .record(roleNameSchema, roleSchema)
   .describe("How the sessions of jobs that have no command of their own are started, by role.");
 
 const officeFields = {

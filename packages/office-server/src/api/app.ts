@@ -1,7 +1,7 @@
 import type { Express, Request, Response } from "express";
 import express from "express";
 import helmet from "helmet";
-import { type Method, type RouteName, ROUTES } from "office-contract/api/routes.ts";
+import { type Method, type Route, type RouteName, ROUTES } from "office-contract/api/routes.ts";
 import { pinoHttp } from "pino-http";
 import { newId } from "../platform/ids.ts";
 import { Authentication } from "./authentication.ts";
@@ -16,7 +16,7 @@ import { limitFailures, limitPerKey } from "./rateLimits.ts";
 import { routeHandler } from "./route.ts";
 
 export interface AppOptions {
-  /** Whether answers are held against their schemas. For tests. */
+  /** Whether answers are held against what their routes say of them. For tests. */
   checkAnswers?: boolean;
   metrics: ApiMetrics;
 }
@@ -31,7 +31,11 @@ export function createApp(context: ApiContext, options: AppOptions): Express {
   app.use(
     pinoHttp({
       logger: log,
-      genReqId: newId,
+      genReqId: (_request, response) => {
+        const id = newId();
+        response.setHeader("X-Request-Id", id);
+        return id;
+      },
       customLogLevel: (_request, response, error) =>
         error !== undefined || response.statusCode >= 500 ? "error" : response.statusCode >= 400 ? "info" : "debug",
       serializers: {
@@ -55,8 +59,9 @@ export function createApp(context: ApiContext, options: AppOptions): Express {
   app.use((request, response) => {
     sendProblem(response, problemOf("not_found", `there is nothing at ${request.path.slice(0, 200)}`));
   });
-  app.use((error: unknown, _request: Request, response: Response, _next: () => void) => {
-    sendProblem(response, asProblem(error, log));
+  // Express knows a handler of errors by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: () => void) => {
+    sendProblem(response, asProblem(error, request));
   });
   return app;
 }
@@ -70,23 +75,26 @@ function mountRoutes(app: Express, context: ApiContext, options: AppOptions): vo
     limitFailures: limitFailures(),
     checkAnswers: options.checkAnswers ?? false,
   };
-  const methods = new Map<string, Set<Method>>();
-  // More than one route may be at an address, and `cancel-all` must not be taken for a job.
-  const names = (Object.keys(ROUTES) as RouteName[]).toSorted((a, b) => parameters(a) - parameters(b));
-  for (const name of names) {
-    const { path, method } = ROUTES[name];
-    const handler = handlers[name] as Handler<RouteName>;
-    app.route(`/api${path}`)[method](routeHandler(name, handler, context, routeOptions));
-    methods.set(path, (methods.get(path) ?? new Set()).add(method));
-  }
-  for (const [path, known] of methods) {
-    const allow = [...known].map((method) => method.toUpperCase()).join(", ");
-    app.all(`/api${path}`, (request, response) => {
-      response.set("Allow", allow);
-      if (request.method === "OPTIONS") response.status(204).end();
-      else sendProblem(response, problemOf("method_not_allowed", `${request.method} is not taken here; ${allow} is`));
-    });
+  const byPath = Map.groupBy(Object.entries(ROUTES) as [RouteName, Route][], ([, { path }]) => path);
+  // `cancel-all` must not be taken for a job.
+  const paths = [...byPath].toSorted(([a], [b]) => parameters(a) - parameters(b));
+  for (const [path, routes] of paths) {
+    const address = app.route(`/api${path}`);
+    for (const [name, { method }] of routes) {
+      address[method](routeHandler(name, handlers[name] as Handler<RouteName>, context, routeOptions));
+    }
+    address.all(refuseMethod(routes.map(([, { method }]) => method)));
   }
 }
 
-const parameters = (name: RouteName): number => ROUTES[name].path.split(":").length;
+const parameters = (path: string): number => path.split(":").length;
+
+function refuseMethod(methods: readonly Method[]) {
+  const known = methods.flatMap((method) => (method === "get" ? ["GET", "HEAD"] : [method.toUpperCase()]));
+  const allow = known.join(", ");
+  return (request: Request, response: Response): void => {
+    response.set("Allow", allow);
+    if (request.method === "OPTIONS") response.status(204).end();
+    else sendProblem(response, problemOf("method_not_allowed", `${request.method} is not taken here; ${allow} is`));
+  };
+}

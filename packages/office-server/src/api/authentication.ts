@@ -21,6 +21,8 @@ export class Authentication {
   readonly #database: Database;
   readonly #remembered = new Map<string, Remembered>();
   readonly #notedAtMs = new Map<string, number>();
+  /** Counts how often everything was forgotten. */
+  #age = 0;
 
   constructor(database: Database) {
     this.#database = database;
@@ -31,17 +33,20 @@ export class Authentication {
     const token = bearerToken(request);
     const remembered = this.#remembered.get(token);
     if (remembered !== undefined && monotonicMs() - remembered.checkedAtMs < REMEMBERED_MS) return remembered.caller;
+    const age = this.#age;
     const key = await findKey(this.#database, token);
     if (key === null) throw new Refusal("unauthorized", "the key is unknown, or was revoked");
     const caller: Caller = { keyId: key.id, officeId: key.office_id, access: key.access };
     if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear();
-    this.#remembered.set(token, { caller, checkedAtMs: monotonicMs() });
+    // What was found before a key was revoked is not kept after it.
+    if (age === this.#age) this.#remembered.set(token, { caller, checkedAtMs: monotonicMs() });
     await this.#note(key.id);
     return caller;
   }
 
   /** A key was revoked: from now on it opens nothing here. */
   forgetAll(): void {
+    this.#age += 1;
     this.#remembered.clear();
   }
 

@@ -11,13 +11,12 @@ const LOOPBACK = ["localhost", "127.0.0.1", "[::1]"];
 export function checkHost(config: Pick<Config, "host" | "publicUrl" | "allowedHosts">): RequestHandler {
   const allowed = new Set([
     ...LOOPBACK,
-    hostOf(`http://${asUrlHost(config.host)}`),
     hostOf(config.publicUrl),
-    ...config.allowedHosts,
+    ...[config.host, ...config.allowedHosts].map(hostOfName),
   ]);
   const isAllowed = (address: string): boolean => allowed.has(hostOf(address) ?? "");
   return ({ headers: { host = "", origin } }, _response, next) => {
-    if (!isAllowed(`http://${host}`)) {
+    if (!HOST.test(host) || !isAllowed(`http://${host}`)) {
       throw new Refusal(
         "host_not_allowed",
         `Host is ${JSON.stringify(host.slice(0, 200))}; name others in ALLOWED_HOSTS`,
@@ -33,7 +32,11 @@ export function checkHost(config: Pick<Config, "host" | "publicUrl" | "allowedHo
   };
 }
 
-const asUrlHost = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host);
+/** A name or an address, and a port: nothing that would make another host of it in an address. */
+const HOST = /^(\[[\da-f:.]+\]|[^\s:/?#@\\[\]]+)(:\d*)?$/i;
+
+/** `name`, `name:port`, or an IPv6 address with brackets or without. */
+const hostOfName = (name: string): string | undefined => hostOf(`http://${name}`) ?? hostOf(`http://[${name}]`);
 
 const hostOf = (address: string): string | undefined =>
   URL.canParse(address) ? new URL(address).hostname.toLowerCase() : undefined;

@@ -25,7 +25,7 @@ export const measureRequests =
     const end = requests.startTimer();
     response.once("finish", () => {
       const path = (request.route as { path?: string } | undefined)?.path;
-      if (response.getHeader("content-type") === "text/event-stream") return;
+      if (String(response.getHeader("content-type")).startsWith("text/event-stream")) return;
       end({ method: request.method, route: path ?? "none", status: String(response.statusCode) });
     });
     next();

@@ -1,4 +1,4 @@
-import type { Response } from "express";
+import type { Request, Response } from "express";
 import {
   PROBLEM_MEDIA_TYPE,
   PROBLEM_TYPE_PREFIX,
@@ -7,7 +7,6 @@ import {
   PROBLEMS,
 } from "office-contract/api/problems.ts";
 import { Refusal, type RefusalFacts } from "../domain/refusal.ts";
-import type { Logger } from "../platform/log.ts";
 
 /** For how long to stay away when the database is not there, in s. */
 const RETRY_AFTER_S = 5;
@@ -32,11 +31,11 @@ export function sendProblem(response: Response, problem: Problem): void {
   response.status(problem.status).type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem));
 }
 
-/** What the caller is told of an error. What is none of theirs is logged, and not told. */
-export function asProblem(error: unknown, log: Logger): Problem {
+/** What the caller is told of an error. What is none of theirs is logged with the request's id, and not told. */
+export function asProblem(error: unknown, { log }: Pick<Request, "log">): Problem {
   if (error instanceof Refusal) return problemOf(error.code, error.message, error.facts);
-  const fromBody = problemOfBody(error);
-  if (fromBody !== null) return fromBody;
+  const ofParser = problemOfParser(error);
+  if (ofParser !== null) return ofParser;
   if (isDatabaseTrouble(error)) {
     log.warn({ err: error }, "the database could not be asked");
     return problemOf("database_unavailable", "the database cannot be reached at the moment; try again");
@@ -45,10 +44,15 @@ export function asProblem(error: unknown, log: Logger): Problem {
   return problemOf("internal_error", "something unexpected happened; the log of the API has more");
 }
 
-/** What the parser of bodies says, which is about the request. */
-function problemOfBody(error: unknown): Problem | null {
+/** What the parsers of bodies and paths say, which is about the request. */
+function problemOfParser(error: unknown): Problem | null {
   if (typeof error !== "object" || error === null) return null;
-  const { type, status, limit, message } = error as {
+  const {
+    type,
+    status,
+    limit,
+    message = "",
+  } = error as {
     type?: string;
     status?: number;
     limit?: number;
@@ -61,21 +65,25 @@ function problemOfBody(error: unknown): Problem | null {
         `the body is larger than ${limit ?? 0} bytes, which is the most that is taken here`,
       );
     case "entity.parse.failed":
-      return problemOf("malformed_json", `the body is not valid JSON: ${message ?? ""}`);
+      return problemOf("malformed_json", `the body is not valid JSON: ${message}`);
     case "encoding.unsupported":
     case "charset.unsupported":
-      return problemOf("unsupported_media_type", `the body must be UTF-8, plain or gzip: ${message ?? ""}`);
+      return problemOf("unsupported_media_type", `the body must be UTF-8, plain or gzip: ${message}`);
     case undefined:
     default:
-      // A broken gzip stream, a length that is not kept, a path that cannot be decoded.
-      return status === 400 ? problemOf("malformed_json", "the request is broken and cannot be read") : null;
+      if (status !== 400) return null;
+      if (error instanceof URIError) {
+        const advice = "cannot be decoded: % must be followed by two digits, and all together be UTF-8";
+        return problemOf("invalid_request", `path ${advice}`, { errors: [{ field: "path", message: advice }] });
+      }
+      // A broken gzip stream, a length that is not kept.
+      return problemOf("malformed_json", "the body is broken and cannot be read");
   }
 }
 
 const CONNECTION_CODES = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
-  "ENOENT",
   "EPIPE",
   "ETIMEDOUT",
   "EHOSTUNREACH",
@@ -90,7 +98,9 @@ const CONNECTION_MESSAGES =
 export function isDatabaseTrouble(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isDatabaseTrouble);
   if (!(error instanceof Error)) return false;
-  const { code } = error as NodeJS.ErrnoException;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  // The server's socket is a file that may be missing.
+  if (code === "ENOENT") return syscall === "connect";
   if (code !== undefined && (CONNECTION_CODES.has(code) || SQL_CLASSES.test(code))) return true;
   return CONNECTION_MESSAGES.test(error.message);
 }

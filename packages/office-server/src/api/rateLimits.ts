@@ -13,6 +13,8 @@ const limit = (perMinute: number, keyGenerator: (request: Request) => string): R
     standardHeaders: "draft-8",
     legacyHeaders: false,
     keyGenerator,
+    // Behind a proxy that says for whom it asks, all without a key share one account: anybody could say anything there.
+    validate: { xForwardedForHeader: false, forwardedHeader: false },
     handler: (_request, response) => {
       sendProblem(
         response,

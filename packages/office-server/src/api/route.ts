@@ -2,12 +2,15 @@ import type { Request, RequestHandler, Response } from "express";
 import express from "express";
 import type { Route, RouteName } from "office-contract/api/routes.ts";
 import { ROUTES } from "office-contract/api/routes.ts";
+import { z } from "zod";
 import { officeExists } from "../db/queries/offices.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { verifyExecutionToken } from "../services/executions/tokens.ts";
 import { type Authentication, bearerToken } from "./authentication.ts";
 import type { ApiContext, Call, Caller, Handler } from "./handler.ts";
+import { problemsOf } from "./openapi.ts";
 import { asProblem, sendProblem } from "./problems.ts";
+import { checkSubmissionSize } from "./submissionSize.ts";
 import { validate } from "./validation.ts";
 
 const MEBIBYTE = 1024 * 1024;
@@ -18,12 +21,14 @@ const LARGE_BODY_BYTES_MAX: Partial<Record<RouteName, number>> = {
   completeExecution: 4 * MEBIBYTE,
   heartbeatExecution: 4 * MEBIBYTE,
 };
+/** The body of a route that takes none: what is said there would be ignored, and is refused instead. */
+const NOTHING = z.strictObject({});
 
 export interface RouteOptions {
   authentication: Authentication;
   limitPerKey: RequestHandler;
   limitFailures: RequestHandler;
-  /** Whether answers are held against their schema, and one that does not fit is an error. For tests: it takes time. */
+  /** Whether answers are held against what the route says of them, and one that does not fit is an error. For tests. */
   checkAnswers: boolean;
 }
 
@@ -39,24 +44,19 @@ export function routeHandler(
   const route: Route = ROUTES[name];
   const parseBody = express.json({ limit: LARGE_BODY_BYTES_MAX[name] ?? BODY_BYTES_MAX, strict: false });
   const serve = async (request: Request, response: Response): Promise<void> => {
-    const caller = await identify(route, request, response, context, options);
-    const params = route.params === undefined ? undefined : validate(route.params, request.params, "path");
-    if (caller !== null) await authorise(route, caller, params, context);
-    const call = {
-      params,
-      query: route.query === undefined ? undefined : validate(route.query, request.query, "query"),
-      headers: route.headers === undefined ? undefined : validate(route.headers, request.headers, "header"),
-      body: await readBody(route, request, response, parseBody),
-      caller,
-      request,
-      response,
-    };
-    const answer = await handler(context, call as AnyCall);
+    const { caller, params } = await admit(route, request, response, context, options);
+    const query = validate(route.query ?? NOTHING, request.query, "query");
+    const headers = route.headers === undefined ? undefined : validate(route.headers, request.headers, "header");
+    const rawBody = await readBody(request, response, parseBody, route);
+    if (name === "submitJobs") checkSubmissionSize(rawBody);
+    const body = validate(route.body ?? NOTHING, rawBody, "body");
+    const answer = await handler(context, { params, query, headers, body, caller, request, response } as AnyCall);
     if (!response.writableEnded && !response.headersSent) send(route, response, answer, options);
   };
   return (request, response) => {
     serve(request, response).catch((error: unknown) => {
-      if (error !== ANSWERED) sendProblem(response, asProblem(error, context.log));
+      if (error === ANSWERED) return;
+      sendProblem(response, asProblem(options.checkAnswers ? checked(error, name) : error, request));
     });
   };
 }
@@ -64,26 +64,38 @@ export function routeHandler(
 /** A middleware has answered in our place. */
 const ANSWERED = new Error("answered");
 
-async function identify(
+interface Admission {
+  caller: Caller | null;
+  params: unknown;
+}
+
+/** @throws Refusal when the request has no key or token, or one that does not open what it names */
+async function admit(
   route: Route,
   request: Request,
   response: Response,
-  { database }: ApiContext,
+  context: ApiContext,
   { authentication, limitPerKey, limitFailures }: RouteOptions,
-): Promise<Caller | null> {
+): Promise<Admission> {
+  const readParams = () => validate(route.params ?? NOTHING, request.params, "path");
   try {
     if (route.access === "execution") {
-      const executionId = String(request.params["executionId"]);
       const token = bearerToken(request);
-      if (!(await verifyExecutionToken(database, executionId, token))) {
+      const params = readParams();
+      const { executionId } = params as { executionId: string };
+      if (!(await verifyExecutionToken(context.database, executionId, token))) {
         throw new Refusal("unauthorized", "the token is not that of this execution");
       }
-      return null;
+      response.locals["keyId"] = executionId;
+      await through(limitPerKey, request, response);
+      return { caller: null, params };
     }
     const caller = await authentication.callerOf(request);
     response.locals["keyId"] = caller.keyId;
     await through(limitPerKey, request, response);
-    return caller;
+    const params = readParams();
+    await authorise(route, caller, params, context);
+    return { caller, params };
   } catch (error) {
     if (error instanceof Refusal && error.code === "unauthorized") await through(limitFailures, request, response);
     throw error;
@@ -92,9 +104,9 @@ async function identify(
 
 /** What a key does not open does not exist for it. What it opens must exist. */
 async function authorise(route: Route, caller: Caller, params: unknown, { database }: ApiContext): Promise<void> {
-  const { officeId } = (params ?? {}) as { officeId?: string };
+  const { officeId } = params as { officeId?: string };
   if (officeId !== undefined) {
-    const opens = caller.officeId === null || caller.officeId === officeId.toLowerCase();
+    const opens = caller.officeId === null || caller.officeId === officeId;
     if (!opens || !(await officeExists(database, officeId))) {
       throw new Refusal("not_found", `there is no office ${officeId}`);
     }
@@ -108,20 +120,24 @@ async function authorise(route: Route, caller: Caller, params: unknown, { databa
 }
 
 async function readBody(
-  route: Route,
   request: Request,
   response: Response,
   parseBody: RequestHandler,
+  { body, bodyOptional = false }: Route,
 ): Promise<unknown> {
-  if (route.body === undefined) return undefined;
   const { headers } = request;
   const hasBody = headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-  if (!hasBody && route.bodyOptional === true) return validate(route.body, {}, "body");
-  if (hasBody && !request.is("application/json")) {
+  if (!hasBody) {
+    if (body === undefined || bodyOptional) return {};
+    throw new Refusal("invalid_request", "the body is missing", {
+      errors: [{ field: "body", message: "is missing: it must be a JSON object" }],
+    });
+  }
+  if (!request.is("application/json")) {
     throw new Refusal("unsupported_media_type", "the header Content-Type must be application/json");
   }
   await through(parseBody, request, response);
-  return validate(route.body, request.body, "body");
+  return request.body;
 }
 
 /** Lets a middleware do its part. Throws what it says is wrong, and ANSWERED when it has answered itself. */
@@ -134,7 +150,7 @@ function through(middleware: RequestHandler, request: Request, response: Respons
       response.off("finish", onEnd);
       response.off("close", onEnd);
       if (error === undefined) resolve();
-      else reject(error instanceof Error ? error : new Error("the request could not be read"));
+      else reject(error instanceof Error ? error : new Error(String(error)));
     };
     void middleware(request, response, next);
   });
@@ -145,4 +161,10 @@ function send(route: Route, response: Response, answer: unknown, { checkAnswers 
   response.status(route.status);
   if (route.response === null) response.end();
   else response.json(answer);
+}
+
+/** A refusal that the route does not declare is a defect. */
+function checked(error: unknown, name: RouteName): unknown {
+  if (!(error instanceof Refusal) || problemsOf(ROUTES[name]).includes(error.code)) return error;
+  return new Error(`route ${name} does not say that it may answer ${error.code}: ${error.message}`);
 }

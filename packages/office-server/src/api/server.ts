@@ -1,28 +1,19 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { Registry } from "prom-client";
 import { acquireDatabase } from "../db/acquireDatabase.ts";
 import { Database } from "../db/connection.ts";
 import { migrate } from "../db/migrate.ts";
 import { Announcer } from "../db/wakeups.ts";
+import { tokenFileOf } from "../platform/clientConfig.ts";
 import type { Config } from "../platform/config.ts";
 import { newId } from "../platform/ids.ts";
 import type { Logger } from "../platform/log.ts";
-import { setLongTimer } from "../platform/timers.ts";
-import { ensureFirstKey, tokenPath } from "../services/access/keys.ts";
+import { ensureFirstKey } from "../services/access/keys.ts";
 import { EventHub } from "../services/events/EventHub.ts";
 import { createApp } from "./app.ts";
+import { HttpServer } from "./httpServer.ts";
 import { createApiMetrics } from "./metrics.ts";
 
 const CONNECTIONS_MAX = 10;
-/** How long a stop waits for requests that are being answered. */
-const STOP_MS_MAX = 10_000;
-
-/** Raised when the API cannot listen where it is to. */
-export class ListenError extends Error {
-  override name = "ListenError";
-}
-
 export interface ApiServerOptions {
   config: Config;
   log: Logger;
@@ -74,7 +65,7 @@ export class ApiServer {
     });
     this.#endings.push(() => database.close());
     const { created } = await ensureFirstKey(database, config.officeHome, log);
-    if (created) log.info(`a first key was made; it is in ${tokenPath(config.officeHome)}`);
+    if (created) log.info(`a first key was made; it is in ${tokenFileOf(config.officeHome)}`);
 
     const sender = newId();
     const announcer = new Announcer(database, sender);
@@ -84,45 +75,12 @@ export class ApiServer {
     const register = new Registry();
     const metrics = createApiMetrics(register);
     const app = createApp({ database, config, log, announcer, events }, { metrics, checkAnswers });
-    const server = createServer(app);
-    this.#endings.push(
-      () => close(server),
-      () => events.stop(),
-    );
-    const address = await listen(server, config);
-    return address;
+    const server = new HttpServer(app);
+    this.#endings.push(() => server.stop(() => events.stop()));
+    return server.start(config);
   }
 
   async #stop(): Promise<void> {
     for (const end of this.#endings.splice(0).toReversed()) await end();
   }
-}
-
-/** @throws ListenError */
-function listen(server: Server, { host, port }: Pick<Config, "host" | "port">): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
-      const where = `${host}:${port}`;
-      const reason =
-        code === "EADDRINUSE"
-          ? `${where} is taken: another API may be running; set PORT to another one`
-          : `${where}: ${message}`;
-      reject(new ListenError(`cannot listen on ${reason}`));
-    });
-    server.listen(port, host, () => {
-      const { port: actual, family, address } = server.address() as AddressInfo;
-      resolve(`http://${family === "IPv6" ? `[${address}]` : address}:${actual}`);
-    });
-  });
-}
-
-function close(server: Server): Promise<void> {
-  const timer = setLongTimer(() => server.closeAllConnections(), STOP_MS_MAX);
-  return new Promise((resolve) => {
-    server.close(() => {
-      timer.cancel();
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }

@@ -3,6 +3,7 @@ import type { FieldError } from "office-contract/api/problems.ts";
 import { quoted, shown, suggestion, valueAt } from "../domain/plan/naming.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { requirement } from "../domain/requirements.ts";
+import { withoutSecrets } from "../platform/redaction.ts";
 
 export type RequestPart = "path" | "query" | "header" | "body";
 
@@ -22,11 +23,20 @@ export function validate(schema: z.ZodType, value: unknown, part: RequestPart): 
   }
   const result = schema.safeParse(value, { error: requirement });
   if (result.success) return result.data;
-  const { issues } = result.error;
-  const errors = issues.flatMap((issue) => fieldErrors(issue, { schema, value, part })).slice(0, ERRORS_MAX);
+  const errors = firstErrors(result.error.issues, { schema, value, part });
   const [first] = errors;
-  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : "";
+  const more = result.error.issues.length > 1 ? ` (and ${result.error.issues.length - 1} more)` : "";
   throw new Refusal("invalid_request", `${first?.field} ${first?.message}${more}`, { errors });
+}
+
+/** A request may be wrong in a million places: only so many are put into words. */
+function firstErrors(issues: readonly z.core.$ZodIssue[], checked: Checked): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const issue of issues) {
+    errors.push(...fieldErrors(issue, checked));
+    if (errors.length >= ERRORS_MAX) break;
+  }
+  return errors.slice(0, ERRORS_MAX);
 }
 
 interface Checked {
@@ -39,7 +49,7 @@ function fieldErrors(issue: z.core.$ZodIssue, { schema, value, part }: Checked):
   const field = fieldName(part, issue.path);
   if (issue.code === "unrecognized_keys") {
     const known = fieldNamesAt(schema, issue.path);
-    return issue.keys.map((name) => ({
+    return issue.keys.slice(0, ERRORS_MAX).map((name) => ({
       field: fieldName(part, [...issue.path, name]),
       message: `is no field that is known here${suggestion(name, known) || (known.length > 0 ? `: there are ${known.join(", ")}` : "")}`,
     }));
@@ -53,7 +63,7 @@ function fieldErrors(issue: z.core.$ZodIssue, { schema, value, part }: Checked):
   // What an environment or a header holds may be a secret.
   const isSecret = part === "header" || issue.path.includes("env");
   const instead = message.startsWith("must be") && !isSecret ? `, not ${shown(found)}` : "";
-  return [{ field, message: `${message}${instead}` }];
+  return [{ field, message: withoutSecrets(`${message}${instead}`) }];
 }
 
 /** What the first of the alternatives wants, unless the schema says it in its own words. */
@@ -67,7 +77,7 @@ function unionMessage(issue: z.core.$ZodIssueInvalidUnion): string {
 const fieldName = (part: RequestPart, path: readonly PropertyKey[]): string =>
   path.reduce<string>((name, step) => {
     if (typeof step === "number") return `${name}[${step}]`;
-    return /^[\w-]+$/.test(String(step)) ? `${name}.${String(step)}` : `${name}[${quoted(String(step))}]`;
+    return /^[\w-]{1,60}$/.test(String(step)) ? `${name}.${String(step)}` : `${name}[${quoted(String(step))}]`;
   }, part);
 
 /** The fields of the object that a schema wants at a place; none where it is no object. */
@@ -90,10 +100,7 @@ function partAt(schema: z.core.$ZodType, step: PropertyKey): z.core.$ZodType | u
 }
 
 function isDeeperThan(value: unknown, depthMax: number): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; depth <= depthMax; depth++) {
-    level = level.flatMap((part) => (typeof part === "object" && part !== null ? Object.values(part) : []));
-    if (level.length === 0) return false;
-  }
-  return true;
+  if (typeof value !== "object" || value === null) return false;
+  if (depthMax === 0) return true;
+  return Object.values(value).some((part) => isDeeperThan(part, depthMax - 1));
 }

@@ -28,13 +28,18 @@ const notThere = (officeId: string): Refusal => new Refusal("not_found", `there 
 export const createOffice = (database: Database, request: OfficeRequest & { name: string }): Promise<OfficeRow> =>
   database.transaction(async (transaction) => {
     await lockOfficeName(transaction, request.name);
-    const [other] = await findOffices(transaction, { officeId: null, name: request.name, after: null, limit: 1 });
-    if (other !== undefined) {
-      throw new Refusal("conflict", `office ${other.id} has the name ${JSON.stringify(request.name)} already`);
-    }
+    await refuseTakenName(transaction, request.name, null);
     const roles = sessionsOf(request.roles, request.repo_path);
     return insertOffice(transaction, { ...request, roles });
   });
+
+/** Names tell offices apart for people, so a new one must be free; offices that another program wrote may share one. */
+async function refuseTakenName(transaction: Queryable, name: string, officeId: string | null): Promise<void> {
+  const found = await findOffices(transaction, { officeId: null, name, after: null, limit: 2 });
+  const other = found.find(({ id }) => id !== officeId);
+  if (other === undefined) return;
+  throw new Refusal("conflict", `office ${other.id} has the name ${JSON.stringify(name)} already`);
+}
 
 /** An office as it is now, and how many of its sessions are being stopped for that. */
 export interface OfficeChange {
@@ -45,9 +50,14 @@ export interface OfficeChange {
 /** Changes an office. Archiving it cancels everything that has not ended, in the same transaction. */
 export const patchOffice = (database: Database, officeId: string, request: OfficeRequest): Promise<OfficeChange> =>
   database.transaction(async (transaction) => {
+    // Before the office's own lock, as all who take both do.
+    if (request.name !== undefined) await lockOfficeName(transaction, request.name);
     await lockOffices(transaction, [officeId]);
     const before = await officeById(transaction, officeId);
     if (before === null) throw notThere(officeId);
+    if (request.name !== undefined && request.name !== before.name) {
+      await refuseTakenName(transaction, request.name, officeId);
+    }
     const roles = sessionsOf(request.roles, request.repo_path ?? before.repo_path);
     const stopping = request.status === "archived" ? await cancelEverything(transaction, officeId) : 0;
     const office = await updateOffice(transaction, officeId, { ...request, roles });

@@ -43,6 +43,7 @@ export const accessRoutes = {
     params: z.strictObject({ keyId: idSchema }),
     status: 204,
     response: null,
+    problems: ["conflict"],
   },
   listWebhooks: {
     method: "get",

@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { OFFICE_NAME_LENGTH_MAX } from "../../limits.ts";
+import { storableText } from "../../text.ts";
 import { pageQuery } from "../fields.ts";
 import { createOfficeSchema, officeListSchema, officeSchema, patchOfficeSchema } from "../offices.ts";
 import { officeParams, type Route } from "./route.ts";
@@ -10,7 +12,10 @@ export const officeRoutes = {
     tag: "Offices",
     summary: "List the offices that the key opens",
     access: "office-read",
-    query: z.strictObject({ ...pageQuery, name: z.string().max(200).optional().describe("Only those of this name.") }),
+    query: z.strictObject({
+      ...pageQuery,
+      name: storableText(OFFICE_NAME_LENGTH_MAX).optional().describe("Only those of this name."),
+    }),
     status: 200,
     response: officeListSchema,
   },
@@ -23,6 +28,7 @@ export const officeRoutes = {
     body: createOfficeSchema,
     status: 201,
     response: officeSchema,
+    problems: ["conflict"],
   },
   getOffice: {
     method: "get",
@@ -44,7 +50,7 @@ export const officeRoutes = {
     body: patchOfficeSchema,
     status: 200,
     response: officeSchema,
-    problems: ["shell_not_allowed"],
+    problems: ["conflict"],
   },
   deleteOffice: {
     method: "delete",

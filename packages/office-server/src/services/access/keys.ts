@@ -1,19 +1,18 @@
 import { createHash } from "node:crypto";
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { linkSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import type { KeyAccess } from "office-contract/api/access.ts";
 import type { Database } from "../../db/connection.ts";
 import { insertKey, keyByHash, type KeyRow } from "../../db/queries/accessKeys.ts";
 import { Refusal } from "../../domain/refusal.ts";
-import { newSecret } from "../../platform/ids.ts";
+import { tokenFileOf } from "../../platform/clientConfig.ts";
+import { newId, newSecret } from "../../platform/ids.ts";
 import type { Logger } from "../../platform/log.ts";
+import { makeOfficeHome } from "../../platform/officeHome.ts";
 
 const KEY = /^ofk_[\w-]{43}$/;
 
 /** A key has 256 random bits, so that a plain hash of it can be stored: there is nothing to guess. */
 export const hashOf = (token: string): Buffer => createHash("sha256").update(token).digest();
-
-export const tokenPath = (officeHome: string): string => join(officeHome, "token");
 
 /** Creates a key. Its token is returned and not kept. */
 export async function createKey(
@@ -42,15 +41,19 @@ export async function ensureFirstKey(
   officeHome: string,
   log: Logger,
 ): Promise<{ token: string; created: boolean }> {
-  const path = tokenPath(officeHome);
+  const path = tokenFileOf(officeHome);
   const kept = readToken(path);
   const token = kept ?? writeToken(officeHome, path);
   const hash = hashOf(token);
   await insertKey(database, { name: "first key", hash, officeId: null, access: "write" });
   const key = await keyByHash(database, hash);
   if (key !== null && key.revoked_at !== null) log.warn(`the key in ${path} was revoked, and opens nothing`);
+  if ((statSync(path).mode & OTHERS) !== 0) log.warn(`the key in ${path} can be read by others; chmod 600 it`);
   return { token, created: kept === null };
 }
+
+/** What a file's mode gives to those who do not own it. */
+const OTHERS = 0o077;
 
 function readToken(path: string): string | null {
   try {
@@ -65,9 +68,9 @@ function readToken(path: string): string | null {
 
 /** Whole from its first moment, and for its owner alone. Of two processes that write at once, the first one counts. */
 function writeToken(officeHome: string, path: string): string {
-  mkdirSync(officeHome, { recursive: true });
-  const draft = `${path}.${process.pid}`;
-  writeFileSync(draft, `ofk_${newSecret()}\n`, { mode: 0o600 });
+  makeOfficeHome(officeHome);
+  const draft = `${path}.${newId()}`;
+  writeFileSync(draft, `ofk_${newSecret()}\n`, { mode: 0o600, flag: "wx" });
   try {
     linkSync(draft, path);
   } catch (error) {
