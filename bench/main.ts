@@ -5,6 +5,7 @@ import { chain } from "./chain.ts";
 import { claimCost } from "./claimCost.ts";
 import type { Figure } from "./figures.ts";
 import { graphCost } from "./graphCost.ts";
+import { retention } from "./retention.ts";
 import { sessions } from "./sessions.ts";
 import { startup } from "./startup.ts";
 import { throughput } from "./throughput.ts";
@@ -17,6 +18,7 @@ const MEASUREMENTS: Readonly<Record<string, (server: BenchServer) => Promise<Fig
   sessions,
   claim: claimCost,
   throughput,
+  retention,
   api,
 };
 

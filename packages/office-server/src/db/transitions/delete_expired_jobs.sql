@@ -1,7 +1,8 @@
 -- Deletes those of p_jobs that may be (expired_jobs), with their executions, output and edges (delete_job_rows), and the
 -- tasks that are left without jobs. Returns how many jobs; null when another process is deleting.
 CREATE OR REPLACE FUNCTION delete_expired_jobs(p_office uuid, p_before timestamptz, p_jobs uuid[]) RETURNS integer LANGUAGE plpgsql
-  SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+  SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET jit = off SET enable_seqscan = off
+  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_memoize = off
 AS $$
 DECLARE
   v_jobs uuid[];
