@@ -41,6 +41,12 @@ ALTER TABLE job_executions
   ADD COLUMN lease_until timestamptz;
 CREATE INDEX job_executions_external ON job_executions (office_id, id) WHERE lease_ms IS NOT NULL AND ended_at IS NULL;
 
+-- What waits for other jobs, so that nobody who asks for it reads the office's history. It goes by columns that change only
+-- where other indexes change as well, or as a job is cancelled: the end of a session still touches no index. What waits and has
+-- been started before is in job_queue_due.
+CREATE INDEX job_queue_waiting ON job_queue (office_id, created_at, id)
+  WHERE started_at IS NULL AND ready_at IS NULL AND cancelled_at IS NULL;
+
 -- What a service that runs a session shows when it reports about it.
 CREATE TABLE job_execution_tokens (
   hash bytea PRIMARY KEY,
@@ -56,38 +62,51 @@ CREATE TABLE job_output (
   data bytea NOT NULL,
   PRIMARY KEY (execution_id, start_at)
 );
+
 -- Who follows the event log. Each has a place of its own in each office's log.
 CREATE TABLE scheduler_consumers (
   -- 'slack', 'supabase', 'webhook <id>'.
   id text PRIMARY KEY,
   -- The one office whose log it follows; null: all.
   office_id uuid REFERENCES offices (id) ON DELETE CASCADE,
-  -- Events from before do not concern it.
-  created_at timestamptz NOT NULL DEFAULT now()
+  -- Whether anything is delivered. What is switched off keeps its place, and no event is kept for it.
+  enabled boolean NOT NULL DEFAULT true,
+  -- Events from before do not concern it: its places in the logs of the offices that were there then were made with it.
+  created_at timestamptz NOT NULL DEFAULT now(),
+  -- When a process last delivered to it, or could have. One that follows all offices is forgotten after a while without.
+  seen_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX scheduler_consumers_by_office ON scheduler_consumers (office_id);
+
 CREATE TABLE scheduler_cursors (
   consumer_id text NOT NULL REFERENCES scheduler_consumers (id) ON DELETE CASCADE,
   office_id uuid NOT NULL REFERENCES offices (id) ON DELETE CASCADE,
   -- Everything up to here is delivered.
   seq bigint NOT NULL,
+  -- Attempts at the next event that failed, and since when none has succeeded.
   failures integer NOT NULL DEFAULT 0,
-  retry_at timestamptz,
+  failing_since timestamptz,
   last_error text,
-  -- Who is delivering, so that no two processes do.
+  -- When the next attempt may be made at the earliest; null: at any time.
+  retry_at timestamptz,
+  -- Who is delivering, so that no two processes do; and until when, or when the last one ended.
   leased_by text,
   leased_until timestamptz,
   PRIMARY KEY (consumer_id, office_id)
 );
+CREATE INDEX scheduler_cursors_by_office ON scheduler_cursors (office_id);
+CREATE INDEX scheduler_cursors_due ON scheduler_cursors (consumer_id, retry_at) WHERE retry_at IS NOT NULL;
 
 CREATE TABLE scheduler_webhooks (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   office_id uuid NOT NULL REFERENCES offices (id) ON DELETE CASCADE,
+  -- Its place in the log, and whether it is switched on.
+  consumer_id text NOT NULL UNIQUE REFERENCES scheduler_consumers (id) ON DELETE CASCADE,
   url text NOT NULL,
   secret text NOT NULL,
   -- None: all.
   events text[] NOT NULL DEFAULT '{}',
   execution_tokens boolean NOT NULL DEFAULT false,
-  enabled boolean NOT NULL DEFAULT true,
   created_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX scheduler_webhooks_by_office ON scheduler_webhooks (office_id);

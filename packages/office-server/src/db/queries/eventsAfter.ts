@@ -1,6 +1,16 @@
 import type { JobEvent } from "office-contract/events.ts";
 import type { Queryable } from "../connection.ts";
 
+/** The columns of an EventRow. */
+export const EVENT_COLUMNS = `seq, type, office_id, task_id, job_id, job_key, role, execution_id, attempt,
+  to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "timestamp", details`;
+
+export interface EventRow extends Omit<JobEvent, "seq"> {
+  seq: string;
+}
+
+export const eventOf = (row: EventRow): JobEvent => ({ ...row, seq: Number(row.seq) });
+
 /** An office's events with a `seq` greater than `after`, in order, at most `limit`. */
 export async function eventsAfter(
   database: Queryable,
@@ -8,14 +18,12 @@ export async function eventsAfter(
   after: number,
   limit: number,
 ): Promise<JobEvent[]> {
-  const rows = await database.query<JobEvent & { seq: string }>(
+  const rows = await database.query<EventRow>(
     "events_after",
-    `SELECT seq, type, office_id, task_id, job_id, job_key, role, execution_id, attempt,
-       to_char("timestamp" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "timestamp", details
-     FROM job_events WHERE office_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
+    `SELECT ${EVENT_COLUMNS} FROM job_events WHERE office_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
     [officeId, after, limit],
   );
-  return rows.map((row) => ({ ...row, seq: Number(row.seq) }));
+  return rows.map(eventOf);
 }
 
 /** The `seq` of an office's newest event; 0 when it has none. */

@@ -41,5 +41,6 @@ export const eventLags = (database: Queryable): Promise<EventLag[]> =>
      LEFT JOIN LATERAL (
        SELECT e."timestamp" FROM job_events e WHERE e.office_id = u.office_id AND e.seq > u.seq ORDER BY e.seq LIMIT 1
      ) next ON true
+     WHERE c.enabled
      GROUP BY 1`,
   );

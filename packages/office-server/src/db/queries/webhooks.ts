@@ -1,5 +1,6 @@
 import type { EventType } from "office-contract/vocabulary.ts";
 import type { Queryable } from "../connection.ts";
+import { switchConsumer } from "../consumerRows.ts";
 
 /** A webhook without its secret, and how far its deliveries are. */
 export interface WebhookRow {
@@ -24,13 +25,11 @@ export interface WebhookFields {
   enabled?: boolean | undefined;
 }
 
-/** What a webhook is called among those who follow the event logs. */
-export const consumerOf = (webhookId: string): string => `webhook ${webhookId}`;
-
-const SELECT = `SELECT w.id, w.office_id, w.url, w.events, w.execution_tokens, w.enabled, w.created_at,
-    COALESCE(c.seq, 0)::float8 AS delivered_seq, COALESCE(c.failures, 0) AS failures, c.retry_at, c.last_error
+const SELECT = `SELECT w.id, w.office_id, w.url, w.events, w.execution_tokens, c.enabled, w.created_at,
+    u.seq::float8 AS delivered_seq, u.failures, u.retry_at, u.last_error
   FROM scheduler_webhooks w
-  LEFT JOIN scheduler_cursors c ON c.consumer_id = 'webhook ' || w.id AND c.office_id = w.office_id`;
+  JOIN scheduler_consumers c ON c.id = w.consumer_id
+  JOIN scheduler_cursors u ON u.consumer_id = w.consumer_id AND u.office_id = w.office_id`;
 
 /** An office's webhooks, the oldest first. */
 export const webhooksOf = (database: Queryable, officeId: string): Promise<WebhookRow[]> =>
@@ -56,53 +55,79 @@ export async function insertWebhook(
 ): Promise<string> {
   const [row] = await transaction.query<{ id: string }>(
     "insert_webhook",
-    `INSERT INTO scheduler_webhooks (office_id, url, secret, events, execution_tokens) VALUES ($1, $2, $3, $4, $5) RETURNING id`,
+    `WITH new AS MATERIALIZED (
+       SELECT gen_random_uuid() AS id, scheduler_now() AS now
+     ), consumer AS (
+       INSERT INTO scheduler_consumers (id, office_id, created_at, seen_at)
+       SELECT 'webhook ' || n.id, $1, n.now, n.now FROM new n RETURNING id
+     ), cursor AS (
+       INSERT INTO scheduler_cursors (consumer_id, office_id, seq)
+       SELECT c.id, $1, COALESCE((SELECT e.seq FROM job_events e WHERE e.office_id = $1 ORDER BY e.seq DESC LIMIT 1), 0)
+       FROM consumer c
+     )
+     INSERT INTO scheduler_webhooks (id, office_id, consumer_id, url, secret, events, execution_tokens, created_at)
+     SELECT n.id, $1, c.id, $2, $3, $4, $5, n.now FROM new n, consumer c
+     RETURNING id`,
     [officeId, url, secret, events, tokens],
   );
   if (row === undefined) throw new Error("the webhook was not stored");
-  await transaction.query("insert_consumer", "INSERT INTO scheduler_consumers (id, office_id) VALUES ($1, $2)", [
-    consumerOf(row.id),
-    officeId,
-  ]);
-  await transaction.query(
-    "insert_cursor",
-    `INSERT INTO scheduler_cursors (consumer_id, office_id, seq)
-     SELECT $1, $2, COALESCE(max(seq), 0) FROM job_events WHERE office_id = $2`,
-    [consumerOf(row.id), officeId],
-  );
   return row.id;
 }
 
-/** Changes a webhook. One that is switched on, or leads elsewhere, is tried at once. Part of the caller's transaction. */
+/**
+ * Changes a webhook. One that is switched on, or leads elsewhere, is tried at once. Part of the caller's transaction. Returns
+ * whether there is one.
+ */
 export async function updateWebhook(
   transaction: Queryable,
   officeId: string,
   webhookId: string,
   { url, events, execution_tokens: tokens, enabled }: WebhookFields,
-): Promise<void> {
-  await transaction.query(
+): Promise<boolean> {
+  const [row] = await transaction.query<{ consumer_id: string; enabled: boolean }>(
     "update_webhook",
-    `UPDATE scheduler_webhooks SET url = COALESCE($3, url), events = COALESCE($4, events),
-       execution_tokens = COALESCE($5, execution_tokens), enabled = COALESCE($6, enabled)
-     WHERE id = $2 AND office_id = $1`,
-    [officeId, webhookId, url, events, tokens, enabled],
+    `UPDATE scheduler_webhooks w SET url = COALESCE($3, w.url), events = COALESCE($4, w.events),
+       execution_tokens = COALESCE($5, w.execution_tokens)
+     FROM scheduler_consumers c
+     WHERE w.id = $2 AND w.office_id = $1 AND c.id = w.consumer_id
+     RETURNING w.consumer_id, c.enabled`,
+    [officeId, webhookId, url, events, tokens],
   );
-  if (url === undefined && enabled !== true) return;
-  await transaction.query(
-    "retry_webhook",
-    "UPDATE scheduler_cursors SET failures = 0, retry_at = NULL, last_error = NULL WHERE consumer_id = $1 AND office_id = $2",
-    [consumerOf(webhookId), officeId],
-  );
+  if (row === undefined) return false;
+  if (url !== undefined || enabled !== undefined) {
+    await switchConsumer(transaction, row.consumer_id, { enabled: enabled ?? row.enabled });
+  }
+  return true;
 }
 
-/** Deletes a webhook and its place in the log. False: there is none. Part of the caller's transaction. */
-export async function deleteWebhook(transaction: Queryable, officeId: string, webhookId: string): Promise<boolean> {
-  const rows = await transaction.query(
+/** Deletes a webhook and its place in the log. False: there is none. */
+export async function deleteWebhook(database: Queryable, officeId: string, webhookId: string): Promise<boolean> {
+  const rows = await database.query(
     "delete_webhook",
-    "DELETE FROM scheduler_webhooks WHERE id = $2 AND office_id = $1 RETURNING 1",
+    `DELETE FROM scheduler_consumers c USING scheduler_webhooks w
+     WHERE w.id = $2 AND w.office_id = $1 AND c.id = w.consumer_id RETURNING 1`,
     [officeId, webhookId],
   );
-  if (rows.length === 0) return false;
-  await transaction.query("delete_consumer", "DELETE FROM scheduler_consumers WHERE id = $1", [consumerOf(webhookId)]);
-  return true;
+  return rows.length > 0;
+}
+
+/** What a process needs to deliver to a webhook. */
+export interface WebhookTarget {
+  id: string;
+  url: string;
+  secret: string;
+  events: EventType[];
+  execution_tokens: boolean;
+}
+
+/** The webhook of a consumer that is switched on. */
+export async function webhookTarget(database: Queryable, consumerId: string): Promise<WebhookTarget | null> {
+  const [row] = await database.query<WebhookTarget>(
+    "webhook_target",
+    `SELECT w.id, w.url, w.secret, w.events, w.execution_tokens
+     FROM scheduler_webhooks w JOIN scheduler_consumers c ON c.id = w.consumer_id
+     WHERE w.consumer_id = $1 AND c.enabled`,
+    [consumerId],
+  );
+  return row ?? null;
 }

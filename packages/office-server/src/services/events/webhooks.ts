@@ -66,10 +66,9 @@ export function changeWebhook(
   });
 }
 
-export const removeWebhook = (
+export async function removeWebhook(
   database: Database,
   { officeId, webhookId }: { officeId: string; webhookId: string },
-): Promise<void> =>
-  database.transaction(async (transaction) => {
-    if (!(await deleteWebhook(transaction, officeId, webhookId))) throw notThere(webhookId);
-  });
+): Promise<void> {
+  if (!(await deleteWebhook(database, officeId, webhookId))) throw notThere(webhookId);
+}
