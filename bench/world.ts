@@ -114,7 +114,7 @@ export function makeJobs(count: number, dependsOn: (index: number) => number[] =
   }));
 }
 
-export const submit = (database: Database, officeId: string, jobs: readonly NewJob[]): Promise<void> =>
+export const submit = (database: Database, officeId: string, jobs: readonly NewJob[]): Promise<unknown> =>
   submitTask(database, { id: newJobId(), officeId, title: null, planPath: null, jobs });
 
 export const createLoop = (database: Database, runtime: SessionRuntime): SchedulerLoop => {

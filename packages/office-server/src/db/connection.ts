@@ -1,4 +1,5 @@
 import pg from "pg";
+import { Refusal } from "../domain/refusal.ts";
 
 export interface DatabaseOptions {
   connectionString: string;
@@ -59,8 +60,11 @@ export class Database implements Queryable {
       client.release();
       return result;
     } catch (error) {
+      // A refusal is an answer: the connection, and what is prepared on it, are as good as before.
+      const isSound = error instanceof Refusal && (await client.query("ROLLBACK").then(yes, no));
+      if (isSound) client.off("error", ignore);
       // Destroying the connection rolls back as well, and cannot fail the way a ROLLBACK on a broken one does.
-      client.release(true);
+      client.release(!isSound);
       throw error;
     }
   }
@@ -72,6 +76,8 @@ export class Database implements Queryable {
 }
 
 const ignore = (): void => {};
+const yes = (): boolean => true;
+const no = (): boolean => false;
 
 /** Takes `?options=` out of an address: `pg` would have it replace ours, and both are to hold. */
 function separateOptions(address: string): { connectionString: string; startOptions: string } {

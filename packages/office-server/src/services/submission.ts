@@ -12,6 +12,7 @@ import type { Plan, PlanJob } from "../domain/plan.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { newJobId } from "../platform/ids.ts";
 import { workerProcess } from "../platform/workerId.ts";
+import { asNewJob } from "./newJob.ts";
 import { roleSession } from "./offices.ts";
 
 /** Where a plan came from: its office, unless it names one, and how its task is found again. */
@@ -40,10 +41,11 @@ export const submitPlan = (database: Database, plan: Plan, origin: PlanOrigin): 
     const { id: officeId, config } = await applySettings(transaction, plan, origin);
     const taskId = newJobId();
     const ids = new Map(plan.jobs.map((job) => [job.key, newJobId()]));
-    const jobs = plan.jobs.map((job) => asNewJob(job, ids));
+    const jobs = plan.jobs.map((job) => withIds(job, ids));
     const eventsAfter = await lastEventSeq(transaction, officeId);
     const task = { id: taskId, officeId, title: plan.title, planPath: origin.path, jobs };
-    if ((await submitTask(transaction, task)) === null) throw new Refusal("office_is_archived", "the office is archived");
+    if ((await submitTask(transaction, task)) === null)
+      throw new Refusal("office_is_archived", "the office is archived");
     const stored = await taskJobs(transaction, taskId);
     return { officeId, taskId, jobs: stored, eventsAfter, maxConcurrentJobs: config.maxConcurrentJobs };
   });
@@ -69,7 +71,7 @@ export async function resumePlan(database: Database, plan: Plan, origin: PlanOri
     await redefineJobs(
       transaction,
       officeId,
-      plan.jobs.map((job) => asNewJob(job, ids)),
+      plan.jobs.map((job) => withIds(job, ids)),
     );
     await retryJobs(
       transaction,
@@ -114,24 +116,13 @@ const isSameGraph = (plan: Plan, stored: readonly TaskJobRow[]): boolean => {
   );
 };
 
-const asNewJob = (job: PlanJob, ids: ReadonlyMap<string, string>): NewJob => {
+const withIds = (job: PlanJob, ids: ReadonlyMap<string, string>): NewJob => {
   const idOf = (key: string): string => {
     const id = ids.get(key);
     if (id === undefined) throw new Error(`the plan was not checked: it has no job ${key}`);
     return id;
   };
-  return {
-    id: idOf(job.key),
-    key: job.key,
-    role: job.role,
-    title: job.title,
-    description: job.prompt,
-    session: job.session,
-    priority: job.priority,
-    timeout_ms: job.timeoutMs,
-    max_retries: job.maxRetries,
-    depends_on: job.dependsOn.map(idOf),
-  };
+  return asNewJob(job, idOf(job.key), job.dependsOn.map(idOf));
 };
 
 /** What jobs that another program writes are run with, by role. */

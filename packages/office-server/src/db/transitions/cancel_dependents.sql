@@ -9,21 +9,28 @@ AS $$
 DECLARE
   v_cancelled uuid[];
 BEGIN
+  -- Step by step along the edges, and from each to its job by id: a join would also let the planner look for the jobs by
+  -- their office (`<@` instead of `=` for the same reason).
   WITH RECURSIVE downstream (id, cause) AS (
-    SELECT j.id, d.depends_on_id
+    SELECT j.id, f.id
     FROM unnest(p_broken) AS f(id)
-    JOIN job_queue b ON b.id = f.id
-    JOIN job_dependencies d ON d.depends_on_id = b.id
-    JOIN job_queue j ON j.id = d.job_id AND j.office_id = b.office_id
-    JOIN offices o ON o.id = j.office_id
-    WHERE j.status IN ('pending', 'ready') AND o.scheduler_config ->> 'onDependencyFailure' = 'cancel'
+    CROSS JOIN LATERAL (SELECT x.office_id FROM job_queue x WHERE x.id = f.id LIMIT 1) b
+    CROSS JOIN LATERAL (SELECT x.scheduler_config AS config FROM offices x WHERE x.id = b.office_id LIMIT 1) o
+    CROSS JOIN LATERAL (SELECT x.job_id FROM job_dependencies x WHERE x.depends_on_id = f.id OFFSET 0) d
+    CROSS JOIN LATERAL (
+      SELECT x.id FROM job_queue x
+      WHERE x.id = d.job_id AND ARRAY[x.office_id] <@ ARRAY[b.office_id] AND x.status IN ('pending', 'ready') LIMIT 1
+    ) j
+    WHERE o.config ->> 'onDependencyFailure' = 'cancel'
     UNION
-    SELECT j.id, d.depends_on_id
+    SELECT j.id, w.id
     FROM downstream w
-    JOIN job_queue b ON b.id = w.id
-    JOIN job_dependencies d ON d.depends_on_id = b.id
-    JOIN job_queue j ON j.id = d.job_id AND j.office_id = b.office_id
-    WHERE j.status IN ('pending', 'ready')
+    CROSS JOIN LATERAL (SELECT x.office_id FROM job_queue x WHERE x.id = w.id LIMIT 1) b
+    CROSS JOIN LATERAL (SELECT x.job_id FROM job_dependencies x WHERE x.depends_on_id = w.id OFFSET 0) d
+    CROSS JOIN LATERAL (
+      SELECT x.id FROM job_queue x
+      WHERE x.id = d.job_id AND ARRAY[x.office_id] <@ ARRAY[b.office_id] AND x.status IN ('pending', 'ready') LIMIT 1
+    ) j
   ), chosen AS MATERIALIZED (
     SELECT DISTINCT ON (w.id) w.id, w.cause, c.key AS cause_key,
       format('it depends on %s, which ended %s', COALESCE(c.key, c.id::text),

@@ -1,5 +1,6 @@
 import type { SessionSpec } from "office-contract/session.ts";
 import type { Queryable } from "../connection.ts";
+import { isoTimestamp } from "../isoTimestamp.ts";
 import { storableJson } from "../storableJson.ts";
 
 /** A job to store, its dependencies given by job id. */
@@ -9,10 +10,15 @@ export interface NewJob {
   role: string;
   title: string;
   description: string | null;
-  session: SessionSpec | null;
+  /** Where the office says how the job's role is run: what the job itself says of it, or null. */
+  session: Partial<SessionSpec> | null;
   priority: number;
   timeout_ms: number | null;
   max_retries: number | null;
+  agent_id?: string | null;
+  worktree_id?: string | null;
+  branch_name?: string | null;
+  metadata?: Record<string, unknown> | null;
   depends_on: readonly string[];
 }
 
@@ -25,13 +31,15 @@ export interface NewTask {
   jobs: readonly NewJob[];
 }
 
-/** Stores a task with its jobs and their edges, within the caller's transaction: see submit_task.sql. */
-export async function submitTask(transaction: Queryable, task: NewTask): Promise<void> {
-  await transaction.query("submit_task", "SELECT submit_task($1, $2, $3, $4, $5)", [
-    task.officeId,
-    task.id,
-    task.title,
-    task.planPath,
-    storableJson(task.jobs),
-  ]);
+/**
+ * Stores a task with its jobs and their edges, all or nothing: see submit_task.sql. Returns when they were created, as the API
+ * writes it; null where the office is archived or gone, and nothing was stored.
+ */
+export async function submitTask(database: Queryable, task: NewTask): Promise<string | null> {
+  const [row] = await database.query<{ created_at: string | null }>(
+    "submit_task",
+    `SELECT ${isoTimestamp("submit_task($1, $2, $3, $4, $5)")} AS created_at`,
+    [task.officeId, task.id, task.title, task.planPath, storableJson(task.jobs)],
+  );
+  return row?.created_at ?? null;
 }
