@@ -1,4 +1,3 @@
-import { Registry } from "prom-client";
 import { acquireDatabase } from "../db/acquireDatabase.ts";
 import { Database } from "../db/connection.ts";
 import { migrate } from "../db/migrate.ts";
@@ -9,6 +8,8 @@ import { newId } from "../platform/ids.ts";
 import type { Logger } from "../platform/log.ts";
 import { ensureFirstKey } from "../services/access/keys.ts";
 import { EventHub } from "../services/events/EventHub.ts";
+import { createRegistry } from "../services/metrics/registry.ts";
+import { addServiceMetrics } from "../services/metrics/serviceMetrics.ts";
 import { createApp } from "./app.ts";
 import { HttpServer } from "./httpServer.ts";
 import { createApiMetrics } from "./metrics.ts";
@@ -72,7 +73,8 @@ export class ApiServer {
     this.#endings.push(() => announcer.stop());
     const events = new EventHub({ database, log, tickIntervalMs: config.tickIntervalMs });
     await events.start();
-    const register = new Registry();
+    const register = createRegistry();
+    addServiceMetrics(register, database);
     const metrics = createApiMetrics(register);
     const app = createApp({ database, config, log, announcer, events }, { metrics, checkAnswers });
     const server = new HttpServer(app);

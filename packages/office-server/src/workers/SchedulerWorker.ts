@@ -7,6 +7,8 @@ import { pingDatabase } from "../db/ping.ts";
 import { monotonicMs } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
+import { makeOfficeHome } from "../platform/officeHome.ts";
+import { EventDelivery } from "../services/events/EventDelivery.ts";
 import { createRegistry } from "../services/metrics/registry.ts";
 import { addEventLag } from "../services/metrics/serviceMetrics.ts";
 import { WorkerMetrics } from "../services/metrics/WorkerMetrics.ts";
@@ -93,6 +95,10 @@ export class SchedulerWorker {
     const presence = new WorkerPresence({ database, log, workerId, version: manifest.version });
     this.#endings.defer(() => presence.stop());
     await presence.start();
+    // Before the loop, so that it ends after it: what a stop makes happen is told as well.
+    const delivery = new EventDelivery({ database, log, config });
+    this.#endings.defer(() => delivery.stop());
+    await delivery.start();
     this.#endings.defer(() => loop.stop("interrupt"));
     this.#schedulingSinceMs = monotonicMs();
     await loop.start();
@@ -116,6 +122,8 @@ export class SchedulerWorker {
 
   async #openDatabase(): Promise<Database> {
     const { config, log, onDatabaseLost } = this.#options;
+    // Where there is an embedded database, it makes the folder: it has more to think of.
+    if (config.databaseUrl !== null) makeOfficeHome(config.officeHome);
     const postgres = await acquireDatabase(config, onDatabaseLost);
     this.#endings.defer(() => postgres.release());
     await migrate(postgres.url, { schema: config.databaseSchema });

@@ -28,7 +28,7 @@ export function runWorker(): void {
   const log = createLogger(config.logLevel, process.stderr, { component: "worker", worker: workerId });
   const fail = (error: unknown): void => {
     log.fatal({ err: error }, "the worker cannot go on");
-    process.exit(FAILED);
+    process.exit(error instanceof ConfigError ? WRONG_ENVIRONMENT : FAILED);
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
