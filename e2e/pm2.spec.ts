@@ -47,7 +47,11 @@ test("PM2 starts the service, starts a worker again that was killed, leaves sess
   });
   const started = await run("pm2:start");
   expect(started, started.text).toMatchObject({ code: 0 });
-  expect((await run("pm2:status")).text).toMatch(/office-worker.*online/);
+  const { text: status } = await run("pm2:status");
+  expect(status).toMatch(/office-api.*online/);
+  expect(status).toMatch(/office-worker.*online/);
+  const apiUrl = /"url":"(http:[^"]+)"/.exec(folder.read(".office/logs/api.log"))?.[1];
+  await expect(fetch(`${apiUrl}/ready`)).resolves.toMatchObject({ status: 200 });
 
   const office = await world.createOffice();
   await world.submit(office, "first", "true");

@@ -153,5 +153,3 @@ export class TaskWorker {
 const progressOf = ({ id, status, depends_on: dependsOn }: TaskJobRow): JobProgress => ({ id, status, dependsOn });
 
 const ENDS: ReadonlySet<JobEvent["type"]> = new Set(["job_completed", "job_failed", "job_timeout", "job_cancelled"]);
-
-export { recoverLeftBehind, sessionsDirectoryOf } from "./sessions.ts";
