@@ -6,6 +6,7 @@ import { newId } from "../../platform/ids.ts";
 import type { Logger } from "../../platform/log.ts";
 import { setLongTimer, type Timer } from "../../platform/timers.ts";
 import { type EventSink, LiveLog } from "./LiveLog.ts";
+import { Pace } from "./Pace.ts";
 
 export type { EventSink } from "./LiveLog.ts";
 
@@ -14,16 +15,20 @@ export interface EventHubOptions {
   log: Logger;
   /** How often to look for what LISTEN has not told of, in ms; 0: never. */
   tickIntervalMs: number;
-  /** Most that may follow at the same time. */
+  /** Most that may follow at the same time. Default 1,000. */
   followersMax?: number;
+  /** What all followers get together, so that many of a busy office leave the processor to the workers. Default 20 MB. */
+  bytesPerSecond?: number;
 }
 
 const FOLLOWERS_MAX = 1_000;
+const BYTES_PER_SECOND = 20_000_000;
 
 /** What a process follows the event logs with: one connection that listens, and one reader for each office that is followed. */
 export class EventHub {
   readonly #options: EventHubOptions;
   readonly #listener: Listener;
+  readonly #pace: Pace;
   readonly #logs = new Map<string, LiveLog>();
   readonly #callbacks = new Map<string, Set<() => void>>();
   #tick: Timer | null = null;
@@ -32,6 +37,7 @@ export class EventHub {
 
   constructor(options: EventHubOptions) {
     this.#options = options;
+    this.#pace = new Pace(options.bytesPerSecond ?? BYTES_PER_SECOND);
     // Under a name of its own, so that it hears this process as well.
     this.#listener = new Listener(options.database, newId(), (wakeup) => this.#hear(wakeup));
   }
@@ -94,7 +100,7 @@ export class EventHub {
       throw new Refusal("too_many_requests", `${followersMax} follow events here already; try again later`);
     }
     let live = this.#logs.get(officeId);
-    if (live === undefined) this.#logs.set(officeId, (live = new LiveLog(database, officeId, log)));
+    if (live === undefined) this.#logs.set(officeId, (live = new LiveLog({ database, officeId, log, pace: this.#pace })));
     this.#followers += 1;
     return live.follow(after, sink, () => {
       this.#followers -= 1;

@@ -1,11 +1,10 @@
-import type { JobEvent } from "office-contract/events.ts";
 import type { Database } from "../../db/connection.ts";
 import { eventsAfter, lastEventSeq } from "../../db/queries/eventsAfter.ts";
 import { officeExists } from "../../db/queries/offices.ts";
 import type { Logger } from "../../platform/log.ts";
 import { pause, setLongTimer, type Timer } from "../../platform/timers.ts";
-import { EventFeed } from "./EventFeed.ts";
 import { EventPage } from "./EventPage.ts";
+import type { Pace } from "./Pace.ts";
 
 /** Who follows an office's events. */
 export interface EventSink {
@@ -23,38 +22,43 @@ interface Follower {
   onGone: () => void;
   /** The last event that it has got. */
   seq: number;
+  resting: Timer | null;
   gone: boolean;
 }
 
-/** Events of a page that one follower reads for itself. */
+export interface LiveLogOptions {
+  database: Database;
+  officeId: string;
+  log: Logger;
+  /** Shared by all logs of the process. */
+  pace: Pace;
+}
+
+/** Events that are read, and handed on, in one go. */
 const PAGE = 250;
-/** Events kept for those that fall behind a little, so that they need not read them again. */
-const KEPT_EVENTS = 5_000;
+/** Events kept for those that have fallen behind a little, so that they need not read them again. */
+const KEPT_EVENTS = 2_000;
 /** Under load, changes are gathered for so long: everybody gets fewer and larger pages. */
 const GATHER_MS = 20;
 const READ_AGAIN_MS = 1_000;
 
 /** One office's log as it grows: read once for all who are at its end. The others catch up, each from its own place. */
 export class LiveLog {
-  readonly #database: Database;
-  readonly #officeId: string;
-  readonly #log: Logger;
+  readonly #options: LiveLogOptions;
   readonly #followers = new Set<Follower>();
   /** Those that have everything that has been read. */
   readonly #atEnd = new Set<Follower>();
   readonly #kept: EventPage[] = [];
-  #keptEvents = 0;
-  #feed: Promise<EventFeed>;
+  readonly #opened: Promise<void>;
   #seq = 0;
+  #woken = false;
+  #reading = false;
   #resting: Timer | null = null;
-  #wokenMeanwhile = false;
   #closed = false;
 
-  constructor(database: Database, officeId: string, log: Logger) {
-    this.#database = database;
-    this.#officeId = officeId;
-    this.#log = log;
-    this.#feed = this.#open();
+  constructor(options: LiveLogOptions) {
+    this.#options = options;
+    this.#opened = this.#open();
   }
 
   /** How many follow it. */
@@ -72,7 +76,7 @@ export class LiveLog {
    * when it has ended, whoever ended it.
    */
   follow(after: number, sink: EventSink, onGone: () => void): () => void {
-    const follower: Follower = { sink, onGone, seq: after, gone: false };
+    const follower: Follower = { sink, onGone, seq: after, resting: null, gone: false };
     this.#followers.add(follower);
     void this.#catchUp(follower);
     return () => this.#remove(follower);
@@ -80,10 +84,8 @@ export class LiveLog {
 
   /** There may be something new. */
   wake(): void {
-    this.#wokenMeanwhile = true;
-    if (this.#resting !== null || this.#closed) return;
-    this.#wokenMeanwhile = false;
-    this.#rest(GATHER_MS);
+    this.#woken = true;
+    if (this.#reading || this.#resting !== null || this.#closed) return;
     void this.#read();
   }
 
@@ -94,83 +96,89 @@ export class LiveLog {
     for (const follower of this.#followers) this.#end(follower);
   }
 
-  async #open(): Promise<EventFeed> {
-    for (;;) {
+  async #open(): Promise<void> {
+    const { database, officeId } = this.#options;
+    while (!this.#closed) {
       try {
-        this.#seq = await lastEventSeq(this.#database, this.#officeId);
-        return new EventFeed(this.#database, this.#officeId, this.#seq, (events) => this.#onEvents(events));
+        this.#seq = await lastEventSeq(database, officeId);
+        return;
       } catch (error) {
-        this.#log.warn({ err: error, office_id: this.#officeId }, "could not read the event log, and will try again");
-        if (this.#closed) throw error;
-        await pause(READ_AGAIN_MS);
+        await this.#overcome(error);
       }
     }
   }
 
+  /** Reads what is new, a page at a time, with a rest after each. */
   async #read(): Promise<void> {
+    this.#woken = false;
+    this.#reading = true;
+    let restMs = GATHER_MS;
     try {
-      const feed = await this.#feed;
-      const before = this.#seq;
-      await feed.read();
-      // A deleted office writes no event about it.
-      if (this.#seq === before && !(await officeExists(this.#database, this.#officeId))) this.close();
+      await this.#opened;
+      await this.#readPage();
+      restMs = Math.max(this.#options.pace.restMs, GATHER_MS);
     } catch (error) {
-      if (this.#closed) return;
-      this.#log.warn({ err: error, office_id: this.#officeId }, "could not read the event log, and will try again");
-      this.#wokenMeanwhile = true;
-      this.#rest(READ_AGAIN_MS);
+      await this.#overcome(error);
+      this.#woken = true;
     }
-  }
-
-  #rest(delayMs: number): void {
-    this.#resting?.cancel();
+    this.#reading = false;
+    if (this.#closed) return;
     this.#resting = setLongTimer(() => {
       this.#resting = null;
-      if (this.#wokenMeanwhile) this.wake();
-    }, delayMs);
+      if (this.#woken) this.wake();
+    }, restMs);
   }
 
-  #onEvents(events: readonly JobEvent[]): void {
-    const page = new EventPage(events);
-    const isGap = page.first !== this.#seq + 1;
+  async #readPage(): Promise<void> {
+    const { database, officeId } = this.#options;
+    const events = await eventsAfter(database, officeId, this.#seq, PAGE);
+    if (events.length === PAGE) this.#woken = true;
+    if (events.length > 0) this.#handOn(new EventPage(events));
+    // A deleted office writes no event about it.
+    else if (!(await officeExists(database, officeId))) this.close();
+  }
+
+  #handOn(page: EventPage): void {
     this.#seq = page.last;
-    this.#keep(page);
     for (const follower of this.#atEnd) {
-      if (isGap) this.#end(follower);
-      else void this.#hand(follower, page);
+      // It may have begun behind what had been read so far.
+      if (follower.seq >= page.last) continue;
+      if (page.first > follower.seq + 1) this.#end(follower);
+      else void this.#hand(follower, page.after(follower.seq));
     }
+    this.#keep(page);
   }
 
+  /** Keeps a page for as long as somebody is before it. */
   #keep(page: EventPage): void {
     this.#kept.push(page);
-    this.#keptEvents += page.events.length;
-    while (this.#keptEvents > KEPT_EVENTS && this.#kept.length > 1) {
-      this.#keptEvents -= this.#kept.shift()?.events.length ?? 0;
-    }
+    let slowest = page.last;
+    for (const { seq } of this.#followers) slowest = Math.min(slowest, seq);
+    const wanted = Math.max(slowest, page.last - KEPT_EVENTS);
+    while ((this.#kept[0]?.last ?? Infinity) <= wanted) this.#kept.shift();
   }
 
   /** Gives a page to one that is at its beginning. One that is busy then leaves the others, and catches up later. */
   #hand(follower: Follower, page: EventPage): Promise<void> | undefined {
     follower.seq = page.last;
+    this.#options.pace.spend(page.text.length);
     const busy = follower.sink.onEvents(page);
     if (busy !== undefined && this.#atEnd.delete(follower)) void busy.then(() => this.#catchUp(follower));
     return busy;
   }
 
   async #catchUp(follower: Follower): Promise<void> {
+    await this.#opened;
     while (!follower.gone) {
+      if (follower.seq >= this.#seq) {
+        this.#atEnd.add(follower);
+        if (follower.seq > this.#seq) this.wake();
+        return;
+      }
       try {
-        const feed = await this.#feed;
-        if (follower.seq === this.#seq) {
-          if (!follower.gone) this.#atEnd.add(follower);
-          return;
-        }
-        if (follower.seq > this.#seq) await feed.read();
-        else await this.#handNext(follower);
+        await this.#handNext(follower);
       } catch (error) {
-        if (follower.gone) return;
-        this.#log.warn({ err: error, office_id: this.#officeId }, "could not read the event log, and will try again");
-        await pause(READ_AGAIN_MS);
+        await this.#overcome(error);
       }
     }
   }
@@ -178,8 +186,13 @@ export class LiveLog {
   async #handNext(follower: Follower): Promise<void> {
     const page = this.#keptAfter(follower.seq) ?? (await this.#readAfter(follower.seq));
     if (follower.gone) return;
-    if (page?.first === follower.seq + 1) await this.#hand(follower, page);
-    else this.#end(follower);
+    if (page?.first !== follower.seq + 1) {
+      this.#end(follower);
+      return;
+    }
+    await this.#hand(follower, page);
+    const { restMs } = this.#options.pace;
+    if (restMs > 0 && !follower.gone) await rest(follower, restMs);
   }
 
   #keptAfter(seq: number): EventPage | undefined {
@@ -189,8 +202,16 @@ export class LiveLog {
   }
 
   async #readAfter(seq: number): Promise<EventPage | undefined> {
-    const events = await eventsAfter(this.#database, this.#officeId, seq, PAGE);
+    const { database, officeId } = this.#options;
+    const events = await eventsAfter(database, officeId, seq, PAGE);
     return events.length === 0 ? undefined : new EventPage(events);
+  }
+
+  async #overcome(error: unknown): Promise<void> {
+    if (this.#closed) return;
+    const { log, officeId } = this.#options;
+    log.warn({ err: error, office_id: officeId }, "could not read the event log, and will try again");
+    await pause(READ_AGAIN_MS);
   }
 
   #end(follower: Follower): void {
@@ -202,8 +223,16 @@ export class LiveLog {
   #remove(follower: Follower): void {
     if (follower.gone) return;
     follower.gone = true;
+    follower.resting?.cancel();
     this.#followers.delete(follower);
     this.#atEnd.delete(follower);
     follower.onGone();
   }
+}
+
+/** Ends early, and never returns, when the follower has gone. */
+function rest(follower: Follower, restMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    follower.resting = setLongTimer(resolve, restMs);
+  });
 }
