@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Request, RequestHandler, Response } from "express";
 import express from "express";
 import type { Route, RouteName } from "office-contract/api/routes.ts";
@@ -42,7 +43,8 @@ export function routeHandler(
   options: RouteOptions,
 ): RequestHandler {
   const route: Route = ROUTES[name];
-  const parseBody = express.json({ limit: LARGE_BODY_BYTES_MAX[name] ?? BODY_BYTES_MAX, strict: false });
+  const limit = LARGE_BODY_BYTES_MAX[name] ?? BODY_BYTES_MAX;
+  const parseBody = express.json({ limit, strict: false, verify: checkEncoding });
   const serve = async (request: Request, response: Response): Promise<void> => {
     const { caller, params } = await admit(route, request, response, context, options);
     const query = validate(route.query ?? NOTHING, request.query, "query");
@@ -119,6 +121,13 @@ async function authorise(route: Route, caller: Caller, params: unknown, { databa
   }
 }
 
+const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*("utf-8"|utf-8)\s*)?;?\s*$/i;
+
+/** What is no UTF-8 would be stored as something else than was sent. */
+function checkEncoding(_request: unknown, _response: unknown, body: Buffer): void {
+  if (!isUtf8(body)) throw new Refusal("malformed_json", "the body is not in UTF-8");
+}
+
 async function readBody(
   request: Request,
   response: Response,
@@ -133,8 +142,8 @@ async function readBody(
       errors: [{ field: "body", message: "is missing: it must be a JSON object" }],
     });
   }
-  if (!request.is("application/json")) {
-    throw new Refusal("unsupported_media_type", "the header Content-Type must be application/json");
+  if (!JSON_TYPE.test(headers["content-type"] ?? "")) {
+    throw new Refusal("unsupported_media_type", "the header Content-Type must be application/json, in UTF-8");
   }
   await through(parseBody, request, response);
   return request.body;
@@ -150,7 +159,7 @@ function through(middleware: RequestHandler, request: Request, response: Respons
       response.off("finish", onEnd);
       response.off("close", onEnd);
       if (error === undefined) resolve();
-      else reject(error instanceof Error ? error : new Error(String(error)));
+      else reject(error instanceof Error ? error : new Error("a middleware has failed", { cause: error }));
     };
     void middleware(request, response, next);
   });

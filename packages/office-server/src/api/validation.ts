@@ -46,7 +46,9 @@ interface Checked {
 }
 
 function fieldErrors(issue: z.core.$ZodIssue, { schema, value, part }: Checked): FieldError[] {
-  const field = fieldName(part, issue.path);
+  // A query is text: what is read out of it has no place of its own.
+  const path = part === "query" ? issue.path.slice(0, 1) : issue.path;
+  const field = fieldName(part, path);
   if (issue.code === "unrecognized_keys") {
     const known = fieldNamesAt(schema, issue.path);
     return issue.keys.slice(0, ERRORS_MAX).map((name) => ({
@@ -57,9 +59,9 @@ function fieldErrors(issue: z.core.$ZodIssue, { schema, value, part }: Checked):
   if (issue.code === "invalid_key") {
     return [{ field, message: `has a name that ${issue.issues[0]?.message ?? "cannot be one"}` }];
   }
-  const found = valueAt(issue.path, value);
+  const found = valueAt(path, value);
   const message = issue.code === "invalid_union" ? unionMessage(issue) : issue.message;
-  if (found === undefined && issue.path.length > 0) return [{ field, message: `is missing: it ${message}` }];
+  if (found === undefined && path.length > 0) return [{ field, message: `is missing: it ${message}` }];
   // What an environment or a header holds may be a secret.
   const isSecret = part === "header" || issue.path.includes("env");
   const instead = message.startsWith("must be") && !isSecret ? `, not ${shown(found)}` : "";
