@@ -1,5 +1,6 @@
 import type { JobEvent } from "office-contract/events.ts";
 import { type EventType, isFinal, type JobState } from "office-contract/vocabulary.ts";
+import { openJobs } from "office-server/db/queries/openJobs.ts";
 import { countJobs } from "office-server/db/transitions/countJobs.ts";
 import { isLegalTransition } from "office-server/domain/lifecycle.ts";
 import type { JobRow, TestOffice } from "./testOffice.ts";
@@ -41,6 +42,7 @@ export async function problemsOf(office: TestOffice, limits?: ConcurrencyLimits)
     ...(await wrongCounters(office)),
     ...(await wrongExecutions(office)),
     ...(await wrongCounts(office)),
+    ...(await lostJobs(office)),
   ];
 }
 
@@ -148,4 +150,16 @@ async function wrongCounts({ database, id }: TestOffice): Promise<string[]> {
     [id],
   );
   return rows.map(({ counted, real }) => `${JSON.stringify(counted)} are counted, there are ${JSON.stringify(real)}`);
+}
+
+/** Jobs that have not ended, and would not be found when somebody asks for these; or the other way round. */
+async function lostJobs({ database, id }: TestOffice): Promise<string[]> {
+  const found = await openJobs(database, id, { taskId: null, role: null, states: null });
+  const rows = await database.query<{ id: string }>(
+    "",
+    "SELECT id FROM job_queue WHERE office_id = $1 AND status IN ('pending', 'ready', 'processing') ORDER BY created_at, id",
+    [id],
+  );
+  const real = rows.map((row) => row.id);
+  return found.join() === real.join() ? [] : [`the open jobs are ${real.join(", ")}; found are ${found.join(", ")}`];
 }

@@ -4,6 +4,7 @@ import type { PlanRole } from "office-contract/plan.ts";
 import type { SessionSpec } from "office-contract/session.ts";
 import type { Database, Queryable } from "../db/connection.ts";
 import { findOffices, officeById, type OfficeRow } from "../db/queries/offices.ts";
+import { openJobs } from "../db/queries/openJobs.ts";
 import { cancelJobs } from "../db/transitions/cancelJobs.ts";
 import { lockOfficeName } from "../db/transitions/ensureOffice.ts";
 import { lockOffices } from "../db/transitions/lockOffices.ts";
@@ -12,7 +13,6 @@ import {
   deleteOffice,
   insertOffice,
   type OfficeFields,
-  openJobs,
   updateOffice,
 } from "../db/transitions/offices.ts";
 import { Refusal } from "../domain/refusal.ts";
@@ -69,7 +69,7 @@ async function cancelEverything(transaction: Queryable, officeId: string): Promi
   const { stopping } = await cancelJobs(
     transaction,
     officeId,
-    await openJobs(transaction, officeId),
+    await openJobs(transaction, officeId, { taskId: null, role: null, states: null }),
     "the office was archived",
   );
   return stopping.length;

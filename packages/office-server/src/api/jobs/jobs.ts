@@ -11,13 +11,8 @@ const readHandlers: Handlers<"listJobs" | "getJob" | "patchJob"> = {
   listJobs: async ({ database }, { params: { officeId }, query }) => {
     const { status: states = null, role = null, task_id: taskId = null, limit, cursor } = query;
     const after = decodeCursor(cursor);
-    const rows = await findJobs(database, officeId, { states, role, taskId, after, limit: limit + 1 });
-    const page = rows.slice(0, limit);
-    const last = rows.length > limit ? page.at(-1) : undefined;
-    return {
-      jobs: page.map(presentJob),
-      next_cursor: last === undefined ? null : encodeCursor({ at: last.created_at_text, id: last.id }),
-    };
+    const { jobs, next } = await findJobs(database, officeId, { states, role, taskId, after, limit });
+    return { jobs: jobs.map(presentJob), next_cursor: next === null ? null : encodeCursor(next) };
   },
 
   getJob: async ({ database }, { params }) => {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Response } from "express";
+import { isFinal } from "office-contract/vocabulary.ts";
 import { Refusal } from "../../domain/refusal.ts";
 import { change, JobOutput, outputSource, type OutputSource } from "../../services/jobs/jobOutput.ts";
 import type { ApiContext, Call, Handlers } from "../handler.ts";
@@ -33,11 +34,10 @@ async function sourceOf(
     const source = await outputSource(database, { jobId: params.jobId, attempt });
     if (source !== null || signal.aborted) return source;
     const { status, attempt: made } = await showJob(database, params);
-    if (attempt !== null && !follow) {
+    if (!follow || isFinal(status)) {
+      if (attempt === null || response.headersSent) return null;
       throw new Refusal("not_found", `job ${params.jobId} has no attempt ${attempt}: it has had ${made}`);
     }
-    const mayBegin = status === "pending" || status === "ready" || status === "processing";
-    if (!follow || !mayBegin) return null;
     response.flushHeaders();
     await change(events, params.officeId, signal);
   }

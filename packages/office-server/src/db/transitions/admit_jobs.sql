@@ -10,7 +10,7 @@ DECLARE
   v_broken uuid[];
   v_dependents uuid[];
 BEGIN
-  UPDATE job_queue j SET admitted = true FROM unnest(p_jobs) AS i(id) WHERE j.id = i.id AND NOT j.admitted;
+  UPDATE job_queue j SET admitted = true, started_at = CASE WHEN j.status <> 'pending' THEN j.started_at END FROM unnest(p_jobs) AS i(id) WHERE j.id = i.id AND NOT j.admitted;
   PERFORM record_edges(p_jobs);
 
   -- What came in finished has no events that count_jobs could count.

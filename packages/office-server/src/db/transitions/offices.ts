@@ -76,16 +76,6 @@ export async function configureOffice(
   return changed;
 }
 
-/** The ids of everything in an office that has not ended. */
-export async function openJobs(transaction: Queryable, officeId: string): Promise<string[]> {
-  const rows = await transaction.query<{ id: string }>(
-    "open_jobs",
-    "SELECT id FROM job_queue WHERE office_id = $1 AND status IN ('pending', 'ready', 'processing')",
-    [officeId],
-  );
-  return rows.map(({ id }) => id);
-}
-
 /**
  * Deletes an office with all that is in it, unless it has live executions: false. Part of the caller's transaction, which
  * must hold its lock.

@@ -73,20 +73,25 @@ export interface Lease {
  *
  * @throws Refusal for an execution that has ended
  */
-export async function renewLease(database: Database, executionId: string, output: string | undefined): Promise<Lease> {
-  const [lease] = await database.query<{ until: Date; stop: StopCause | null }>(
-    "renew_lease",
-    "SELECT until, stop FROM renew_lease($1)",
-    [executionId],
-  );
+export const renewLease = (database: Database, executionId: string, output: string | undefined): Promise<Lease> =>
+  output === undefined || output === ""
+    ? renew(database, executionId)
+    : database.transaction(async (transaction) => {
+        // The execution is held from here on, so that of reports that come at once none overwrites another's output.
+        const lease = await renew(transaction, executionId);
+        await append(transaction, executionId, output);
+        return lease;
+      });
+
+async function renew(database: Queryable, executionId: string): Promise<Lease> {
+  const [lease] = await database.query<Lease>("renew_lease", "SELECT until, stop FROM renew_lease($1)", [executionId]);
   if (lease === undefined) throw isOver(executionId);
-  await append(database, executionId, output);
   return lease;
 }
 
-/** Adds to what an external session has written. Reports of one session come one after the other. */
-async function append(database: Queryable, executionId: string, output: string | undefined): Promise<void> {
+/** Adds to what an external session has written. The execution must be held. */
+async function append(transaction: Queryable, executionId: string, output: string | undefined): Promise<void> {
   if (output === undefined || output === "") return;
-  const startAt = await outputEnd(database, executionId);
-  await appendOutput(database, [{ executionId, startAt, data: Buffer.from(output) }]);
+  const startAt = await outputEnd(transaction, executionId);
+  await appendOutput(transaction, [{ executionId, startAt, data: Buffer.from(output) }]);
 }

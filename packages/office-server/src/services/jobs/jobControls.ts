@@ -2,7 +2,7 @@ import type { JobState } from "office-contract/vocabulary.ts";
 import { isFinal } from "office-contract/vocabulary.ts";
 import type { Database, Queryable } from "../../db/connection.ts";
 import { jobStanding } from "../../db/queries/jobStanding.ts";
-import { matchingJobs, type JobMatch } from "../../db/queries/matchingJobs.ts";
+import { type OpenJobMatch, openJobs } from "../../db/queries/openJobs.ts";
 import { type Cancellation, cancelJobs } from "../../db/transitions/cancelJobs.ts";
 import { type HandOver, handOverJob, setPriority, setTimeoutMs } from "../../db/transitions/jobControls.ts";
 import { lockOffices } from "../../db/transitions/lockOffices.ts";
@@ -35,12 +35,12 @@ export const cancelJob = (database: Database, job: JobAddress, reason = CANCELLE
 export const cancelMatching = (
   database: Database,
   officeId: string,
-  match: JobMatch,
+  match: OpenJobMatch,
   reason = CANCELLED_BY_REQUEST,
 ): Promise<Cancellation> =>
   database.transaction(async (transaction) => {
     await lockOffices(transaction, [officeId]);
-    return cancelJobs(transaction, officeId, await matchingJobs(transaction, officeId, match), reason);
+    return cancelJobs(transaction, officeId, await openJobs(transaction, officeId, match), reason);
   });
 
 /** Brings a job back that has ended, and if `downstream` what its bad end had cancelled. Returns all that came back. */

@@ -3,18 +3,6 @@ import { readOutput } from "../../db/output.ts";
 import { setLongTimer } from "../../platform/timers.ts";
 import type { EventHub } from "../events/EventHub.ts";
 
-/** Which execution's output is read, and how. */
-export interface OutputRequest {
-  officeId: string;
-  jobId: string;
-  /** Null: the newest. */
-  attempt: number | null;
-  /** Begin with the last so many lines; null: with the first. */
-  tailLines: number | null;
-  /** Go on until the session has ended. */
-  follow: boolean;
-}
-
 export interface OutputSource {
   executionId: string;
   attempt: number;
@@ -25,10 +13,10 @@ const PIECES_PER_READ = 32;
 const LOOK_AGAIN_MS = 500;
 const NEWLINE = 0x0a;
 
-/** The execution whose output is asked for; null where there is none (yet). */
+/** The execution of a job's attempt (null: the newest); null where there is none yet. */
 export async function outputSource(
   database: Queryable,
-  { jobId, attempt }: Pick<OutputRequest, "jobId" | "attempt">,
+  { jobId, attempt }: { jobId: string; attempt: number | null },
 ): Promise<OutputSource | null> {
   const [row] = await database.query<{ id: string; attempt: number }>(
     "output_source",
@@ -52,6 +40,8 @@ export class JobOutput {
   readonly #executionId: string;
   /** Bytes that have been handed on, what was left out included. */
   #at = 0;
+  /** What ends the line that was handed on last. */
+  #endOfLine = "";
 
   constructor(database: Database, executionId: string) {
     this.#database = database;
@@ -64,9 +54,10 @@ export class JobOutput {
       const range = { from: this.#at, limit: PIECES_PER_READ };
       const pieces = await readOutput(this.#database, this.#executionId, range);
       for (const { startAt, data } of pieces) {
-        if (startAt > this.#at) yield Buffer.from(`\n[... ${startAt - this.#at} bytes left out ...]\n`);
+        if (startAt > this.#at) yield Buffer.from(`${this.#endOfLine}[... ${startAt - this.#at} bytes left out ...]\n`);
         yield data;
         this.#at = startAt + data.length;
+        this.#endOfLine = data.at(-1) === NEWLINE ? "" : "\n";
       }
       if (pieces.length < PIECES_PER_READ) return;
     }
