@@ -4,6 +4,8 @@
 set -eu
 root=$(CDPATH='' cd "$(dirname "$0")/.." && pwd -P)
 home=${OFFICE_HOME:-$root/.office}
+# Whoever knows what is in it gets no further; and the account that PostgreSQL runs as, where we are root, gets through.
+(umask 066 && mkdir -p "$home")
 (umask 077 && mkdir -p "$home/pm2" "$home/logs")
 OFFICE_HOME=$(CDPATH='' cd "$home" && pwd -P)
 PM2_HOME=$OFFICE_HOME/pm2
