@@ -22,14 +22,17 @@ export function explainFailure(error: unknown): Failure {
     return { lines: [`${describeError(error)}: ${remedy}`], exitCode: 1 };
   }
   const isUsage = error instanceof Error && ["UsageError", "ConfigError"].includes(error.name);
-  return { lines: [describeError(error)], exitCode: isUsage ? 2 : 1 };
+  const text = describeError(error);
+  return isUsage ? { lines: text.split("\n"), exitCode: 2 } : { lines: [text], exitCode: 1 };
 }
 
 function explainRefusal({ problem, message }: ApiError): Failure {
   const { code, status, errors = [], cycle } = problem;
+  // Where one field is wrong, that has been said.
+  const more = errors.filter(({ message: what }) => errors.length > 1 || !message.includes(what));
   const lines = [
     status === 401 ? describeUnknownKey() : message,
-    ...errors.map(({ field, message: what }) => `  ${field}: ${what}`),
+    ...more.map(({ field, message: what }) => `  ${field}: ${what}`),
     ...(cycle !== undefined && errors.length === 0 ? [`  ${cycle.join(" → ")}`] : []),
   ];
   return { lines: lines.map(printable), exitCode: WRONG_USAGE.has(code) ? 2 : 1 };

@@ -15,7 +15,7 @@ async function fail(error: unknown): Promise<void> {
   const { explainFailure } = await import("./failure.ts");
   const { lines, exitCode } = explainFailure(error);
   process.exitCode = exitCode;
-  process.stderr.write(`office: ${lines.join("\n")}\n`);
+  process.stderr.write(lines.map((line) => `office: ${line}\n`).join(""));
 }
 
 // Who reads our output may stop doing so at any time (`office check plan.yaml | head`). That is no error of ours. That it

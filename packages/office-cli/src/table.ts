@@ -1,4 +1,4 @@
-import { bold, cell, type Line, lineWidth, padded, type Span } from "./line.ts";
+import { bold, cell, clip, type Line, lineWidth, padded, type Span } from "./line.ts";
 
 /** A column of a table. Where the table is wider than the terminal, it is what gives way that is said here. */
 export interface Column<Row> {
@@ -53,20 +53,23 @@ const naturalWidth = <Row>({ title, cell: cellOf }: Column<Row>, rows: readonly 
   rows.reduce((most, row) => Math.max(most, lineWidth([cellOf(row)])), title.length);
 
 function lineOf<Row>(columns: readonly Fitted<Row>[], content: (column: Fitted<Row>) => string | Span): Line {
-  return columns.flatMap((column, index) => {
-    const isLast = index === columns.length - 1;
-    const piece = place(content(column), column, isLast);
-    return isLast ? [piece] : [piece, GAP];
+  const pieces = columns.map((column) => ({ column, piece: content(column) }));
+  // No line ends in blanks.
+  const last = pieces.findLastIndex(({ piece }) => textOf(piece) !== "");
+  return pieces.slice(0, last + 1).flatMap(({ column, piece }, index) => {
+    const placed = place(piece, column, index === last);
+    return index === last ? [placed] : [placed, GAP];
   });
 }
 
-/** A text in its column. Nothing follows the last one, so that no line ends in blanks. */
 function place<Row>(piece: string | Span, { width, alignRight }: Fitted<Row>, isLast: boolean): string | Span {
-  const text = typeof piece === "string" ? piece : piece.text;
+  const text = textOf(piece);
   const aligned = alignRight === true ? padded("", width - lineWidth([text])) + text : text;
-  const placed = isLast ? cell(aligned, width).trimEnd() : cell(aligned, width);
+  const placed = isLast ? clip(aligned, width) : cell(aligned, width);
   return typeof piece === "string" ? placed : { ...piece, text: placed };
 }
+
+const textOf = (piece: string | Span): string => (typeof piece === "string" ? piece : piece.text);
 
 /** Names beside their values, aligned. */
 export function factLines(facts: readonly (readonly [string, Line])[]): Line[] {

@@ -36,11 +36,22 @@ export class EventStream {
     return stream;
   }
 
+  /** The `seq` of an office's newest event, 0 where there is none. */
+  static async newest(options: Omit<EventStreamOptions, "after" | "onCut">): Promise<number> {
+    const stream = await EventStream.open({ ...options, onCut: () => {} });
+    for (;;) {
+      stream.#response ??= await stream.#connectAgain();
+      // The first that a stream says is where it begins.
+      for await (const _ of stream.#read(stream.#response)) if (stream.#position !== null) return stream.#position;
+      stream.#response = null;
+    }
+  }
+
   /** Events as they come, those that come together at once. Ends by itself never; throws what ends it for good. */
   async *batches(): AsyncGenerator<JobEvent[]> {
     for (;;) {
       this.#response ??= await this.#connectAgain();
-      yield* this.#read(this.#response);
+      for await (const events of this.#read(this.#response)) if (events.length > 0) yield events;
       this.#options.signal.throwIfAborted();
       this.#response = null;
     }
@@ -66,7 +77,7 @@ export class EventStream {
     return client.open("streamEvents", { params: { officeId }, headers }, signal);
   }
 
-  /** What one connection brings, until it ends or breaks. */
+  /** What one connection brings, piece by piece, a piece without events too, until it ends or breaks. */
   async *#read({ body }: Response): AsyncGenerator<JobEvent[]> {
     let events: JobEvent[] = [];
     let lastId: number | null = null;
@@ -85,7 +96,7 @@ export class EventStream {
       parser.feed(text);
       // An id that came without an event says where the log ended when we connected.
       this.#position ??= lastId;
-      if (events.length > 0) yield events;
+      yield events;
       events = [];
     }
   }

@@ -1,5 +1,6 @@
+import { ApiError } from "office-contract/api/client.ts";
 import type { JobEvent } from "office-contract/events.ts";
-import { EventStream } from "../api/EventStream.ts";
+import { EventStream, type EventStreamOptions } from "../api/EventStream.ts";
 import { openOffice } from "../api/findOffice.ts";
 import { describeEvent } from "../eventLine.ts";
 import { following, LOST } from "../following.ts";
@@ -13,25 +14,54 @@ export interface EventsOptions {
   json: boolean;
 }
 
-/** `office events`: prints an office's events as they come, or those that there are. Returns the exit code. */
+const LOOKED_BACK = [50, 20, 5, 1];
+
+/** `office events`: prints an office's newest events, or those after one, and with `follow` goes on. Returns the exit code. */
 export async function showEvents(options: EventsOptions, output: Output): Promise<number> {
   const after = options.after === undefined ? undefined : readSeq(options.after);
-  const { client, officeId } = await openOffice(options);
+  const office = await openOffice(options);
   return following(output, async (signal) => {
-    const write = (events: readonly JobEvent[]): void => {
-      if (options.json) writeJson(output.stdout, ...events);
-      else writeLines(output.stdout, events.map(describeEvent));
-    };
-    const stream = await EventStream.open({
-      client,
-      officeId,
-      signal,
-      ...(after !== undefined && { after }),
-      onCut: () => remark(output, LOST),
-    });
-    for await (const events of stream.batches()) write(events);
+    const streamOptions = { ...office, signal, onCut: () => remark(output, LOST) };
+    if (options.follow) {
+      const stream = await EventStream.open({ ...streamOptions, ...(after !== undefined && { after }) });
+      for await (const events of stream.batches()) write(events, options, output);
+      return 0;
+    }
+    const newest = await EventStream.newest(streamOptions);
+    const stream = await openBefore(newest, after, streamOptions);
+    if (stream === null) {
+      remark(output, "no events");
+      return 0;
+    }
+    for await (const events of stream.batches()) {
+      write(events, options, output);
+      if ((events.at(-1)?.seq ?? 0) >= newest) break;
+    }
     return 0;
   });
+}
+
+/** The events after one, or the newest, as many of them as are kept. Null where there are none. */
+async function openBefore(
+  newest: number,
+  after: number | undefined,
+  options: EventStreamOptions,
+): Promise<EventStream | null> {
+  if (newest === 0 || (after !== undefined && after >= newest)) return null;
+  if (after !== undefined) return EventStream.open({ ...options, after });
+  for (const count of LOOKED_BACK) {
+    try {
+      return await EventStream.open({ ...options, after: Math.max(newest - count, 0) });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.problem.code !== "events_expired") throw error;
+    }
+  }
+  return null;
+}
+
+function write(events: readonly JobEvent[], { json }: EventsOptions, { stdout }: Output): void {
+  if (json) writeJson(stdout, ...events);
+  else writeLines(stdout, events.map(describeEvent));
 }
 
 function readSeq(text: string): number {

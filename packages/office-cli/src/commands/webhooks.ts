@@ -57,11 +57,14 @@ export async function addWebhook(
   }
   remark(
     output,
-    `webhook ${webhook.id} is told of ${options.events ?? "all events"}; it checks them by this secret, shown now and not again:`,
+    `webhook ${webhook.id} is told of ${describeTypes(webhook)}; it checks them by this secret, shown now and not again:`,
   );
   writeWhole(output.stdout, [[webhook.secret]]);
   return 0;
 }
+
+const describeTypes = ({ events }: Pick<Webhook, "events">): string =>
+  events.length === 0 ? "all events" : events.join(", ");
 
 function readEventTypes(text: string): (typeof EVENT_TYPES)[number][] {
   return text.split(",").map((word) => {
