@@ -1,0 +1,301 @@
+import { ApiError, type RequestOf, type ResponseOf } from "office-contract/api/client.ts";
+import { describe, expect, test } from "vitest";
+import { setupApi, setupFileApi } from "../../../../../test/support/api.ts";
+import { problemsOf } from "../../../../../test/support/soundness.ts";
+import type { TestOffice } from "../../../../../test/support/testOffice.ts";
+import { completed } from "../../../src/domain/lifecycle.ts";
+import { newId } from "../../../src/platform/ids.ts";
+
+const api = setupFileApi();
+
+type Control = "retryJob" | "cancelJob" | "setPriority" | "setTimeout" | "setAssignee" | "getJob" | "patchJob";
+type Rest<Name extends Control> = Omit<RequestOf<Name>, "params">;
+
+const on = <Name extends Control>(name: Name, office: TestOffice, key: string, rest: Rest<Name>) =>
+  api().client.call(name, {
+    params: { officeId: office.id, jobId: office.idOf(key) },
+    ...rest,
+  } as unknown as RequestOf<Name>);
+
+const codeOf = (call: Promise<unknown>): Promise<string> =>
+  call.then(
+    () => "it was done",
+    (error: unknown) => {
+      if (error instanceof ApiError) return error.problem.code;
+      throw error;
+    },
+  );
+
+/** What a call changed of an office: nothing, if it was refused. */
+async function changesBy(office: TestOffice, call: () => Promise<unknown>): Promise<string[]> {
+  const before = await office.events();
+  const rows = JSON.stringify([await office.jobs(), await office.executions()]);
+  await call();
+  const story = await office.story(before.length);
+  const same = rows === JSON.stringify([await office.jobs(), await office.executions()]);
+  return same ? story : [...story, "rows"];
+}
+
+/** `a` failed, which cancelled `b` and, behind it, `c`. */
+async function createBrokenChain(): Promise<TestOffice> {
+  const office = await api().createOffice({ maxConcurrentJobs: 1 });
+  await office.submit({ a: {}, b: { depends_on: ["a"] }, c: { depends_on: ["b"] } });
+  await office.fail(await office.claimOne());
+  return office;
+}
+
+/** `ready`, `pending`, `processing`, and one in each final state. */
+async function createOfficeInEveryState(): Promise<TestOffice> {
+  const office = await api().createOffice({ maxConcurrentJobs: 1 });
+  for (const key of ["done", "failed", "timeout", "processing"]) await office.submit({ [key]: {} });
+  await office.submit({ ready: {}, pending: { depends_on: ["ready"] }, cancelled: {} });
+  await office.finish(await office.claimOne());
+  await office.fail(await office.claimOne());
+  await office.fail(await office.claimOne(), "TIMEOUT");
+  await office.claimOne();
+  await office.cancel("cancelled");
+  return office;
+}
+
+describe("retry", () => {
+  test("brings back what the failure had cancelled", async () => {
+    const office = await createBrokenChain();
+    const { job, job_ids: ids } = await on("retryJob", office, "a", {});
+    expect(job).toMatchObject({ key: "a", status: "ready", attempt: 1, retry_count: 0, error_class: null });
+    expect(office.keysOf(ids)).toEqual(["a", "b", "c"]);
+    await expect(office.states()).resolves.toEqual({ a: "ready", b: "pending", c: "pending" });
+    await expect(problemsOf(office)).resolves.toEqual([]);
+  });
+
+  test("leaves it, if asked to", async () => {
+    const office = await createBrokenChain();
+    const { job_ids: ids } = await on("retryJob", office, "a", { query: { downstream: "false" } });
+    expect(office.keysOf(ids)).toEqual(["a"]);
+    await expect(office.states()).resolves.toEqual({ a: "ready", b: "cancelled", c: "cancelled" });
+    await office.finish(await office.claimOne());
+    await on("retryJob", office, "b", {});
+    await expect(office.states()).resolves.toEqual({ a: "done", b: "ready", c: "pending" });
+    await expect(problemsOf(office)).resolves.toEqual([]);
+  });
+
+  test.for(["ready", "pending", "processing"])("is refused for a job that is %s, and changes nothing", async (key) => {
+    const office = await createOfficeInEveryState();
+    const changes = await changesBy(office, async () => {
+      await expect(codeOf(on("retryJob", office, key, {}))).resolves.toBe("job_not_final");
+    });
+    expect(changes).toEqual([]);
+  });
+
+  test("waits until the last session is gone, and says so", async () => {
+    const office = await api().createOffice();
+    await office.submit({ a: {} });
+    const claimed = await office.claimOne();
+    await on("cancelJob", office, "a", {});
+    await expect(on("retryJob", office, "a", {})).rejects.toMatchObject({
+      problem: { code: "job_not_final", detail: expect.stringContaining("still being stopped") as string },
+    });
+    await office.settle(claimed, completed(null));
+    await expect(on("retryJob", office, "a", {})).resolves.toMatchObject({ job: { status: "ready" } });
+  });
+
+  test("of a job that still depends on a failed one cancels it again, and says so", async () => {
+    const office = await createBrokenChain();
+    const { job } = await on("retryJob", office, "b", {});
+    expect(job).toMatchObject({ status: "cancelled", caused_by: office.idOf("a"), error_class: "DEPENDENCY_FAILED" });
+  });
+
+  test("by many at once happens once", async () => {
+    const office = await createBrokenChain();
+    const codes = await Promise.all(Array.from({ length: 8 }, () => codeOf(on("retryJob", office, "a", {}))));
+    expect(codes.toSorted()).toEqual(["it was done", ...Array.from({ length: 7 }, () => "job_not_final")]);
+    const story = await office.story();
+    expect(story.filter((line) => line === "job_retrying a")).toHaveLength(1);
+  });
+});
+
+describe("cancel", () => {
+  test("of a running job takes its dependents along, and has its session stopped", async () => {
+    const office = await api().createOffice();
+    await office.submit({ a: {}, b: { depends_on: ["a"] } });
+    const claimed = await office.claimOne();
+    const answer = await on("cancelJob", office, "a", { body: { reason: "the client changed its mind" } });
+    expect({ ...answer, job_ids: office.keysOf(answer.job_ids) }).toEqual({
+      cancelled: 2,
+      stopping: 1,
+      job_ids: ["a", "b"],
+    });
+    await expect(office.job("a")).resolves.toMatchObject({
+      error_class: "CANCELLED",
+      error_message: "the client changed its mind",
+    });
+    await expect(office.executions()).resolves.toMatchObject([{ id: claimed.execution_id, stop_cause: "cancelled" }]);
+    await office.finish(claimed);
+    await expect(office.states()).resolves.toEqual({ a: "cancelled", b: "cancelled" });
+  });
+
+  test.for(["done", "failed", "timeout", "cancelled"])("of a job that is %s changes nothing", async (key) => {
+    const office = await createOfficeInEveryState();
+    const changes = await changesBy(office, async () => {
+      const answer = await on("cancelJob", office, key, {});
+      expect(answer).toEqual({ cancelled: 0, stopping: 0, job_ids: [] });
+    });
+    expect(changes).toEqual([]);
+  });
+});
+
+describe("priority", () => {
+  test("counts at the next claim", async () => {
+    const office = await api().createOffice({ maxConcurrentJobs: 1 });
+    await office.submit({ first: {}, second: {} });
+    await expect(on("setPriority", office, "second", { body: { priority: -1 } })).resolves.toMatchObject({
+      priority: -1,
+    });
+    await expect(office.claimOne()).resolves.toMatchObject({ key: "second" });
+    const changed = (await office.events()).find(({ type }) => type === "job_priority_changed");
+    expect(changed).toMatchObject({ job_key: "second", details: { from: 0, to: -1 } });
+  });
+
+  test.for([
+    ["processing", "job_is_running"],
+    ["done", "job_is_final"],
+    ["failed", "job_is_final"],
+    ["timeout", "job_is_final"],
+    ["cancelled", "job_is_final"],
+  ] as const)("of a job that is %s is refused: %s", async ([key, code]) => {
+    const office = await createOfficeInEveryState();
+    const changes = await changesBy(office, async () => {
+      await expect(codeOf(on("setPriority", office, key, { body: { priority: 3 } }))).resolves.toBe(code);
+    });
+    expect(changes).toEqual([]);
+  });
+});
+
+describe("timeout", () => {
+  test("of a running job moves the deadline of its session", async () => {
+    const office = await api().createOffice();
+    await office.submit({ a: { timeout_ms: 60_000 } });
+    await office.claimOne();
+    const job = await on("setTimeout", office, "a", { body: { timeout_ms: 90_000 } });
+    expect(job).toMatchObject({ status: "processing", timeout_ms: 90_000 });
+    const { executions } = await on("getJob", office, "a", {});
+    expect(executions).toMatchObject([{ attempt: 1, status: "running", timeout_ms: 90_000 }]);
+  });
+
+  test.for(["ready", "pending"])("of a job that is %s is for the sessions to come", async (key) => {
+    const office = await createOfficeInEveryState();
+    await expect(on("setTimeout", office, key, { body: { timeout_ms: 5_000 } })).resolves.toMatchObject({
+      timeout_ms: 5_000,
+    });
+  });
+
+  test.for(["done", "failed", "timeout", "cancelled"])("of a job that is %s is refused", async (key) => {
+    const office = await createOfficeInEveryState();
+    const changes = await changesBy(office, async () => {
+      await expect(codeOf(on("setTimeout", office, key, { body: { timeout_ms: 1 } }))).resolves.toBe("job_is_final");
+    });
+    expect(changes).toEqual([]);
+  });
+});
+
+describe("assignee", () => {
+  test.for(["ready", "pending"])("a job that is %s is handed over, to a role and to an agent", async (key) => {
+    const office = await createOfficeInEveryState();
+    const agent = newId();
+    await expect(on("setAssignee", office, key, { body: { role: "QA" } })).resolves.toMatchObject({ role: "QA" });
+    const job = await on("setAssignee", office, key, { body: { agent_id: agent } });
+    expect(job).toMatchObject({ role: "QA", agent_id: agent });
+    await expect(on("setAssignee", office, key, { body: { agent_id: null } })).resolves.toMatchObject({
+      role: "QA",
+      agent_id: null,
+    });
+  });
+
+  test("a running job is not, unless it is to be run anew", async () => {
+    const office = await api().createOffice();
+    await office.submit({ a: { role: "BE" } });
+    const claimed = await office.claimOne();
+    const changes = await changesBy(office, async () => {
+      await expect(codeOf(on("setAssignee", office, "a", { body: { role: "QA" } }))).resolves.toBe("job_is_running");
+    });
+    expect(changes).toEqual([]);
+    const job = await on("setAssignee", office, "a", { body: { role: "QA", requeue: true } });
+    expect(job).toMatchObject({ role: "QA", status: "processing" });
+    await expect(office.executions()).resolves.toMatchObject([{ id: claimed.execution_id, stop_cause: "interrupted" }]);
+  });
+
+  test.for(["done", "failed", "timeout", "cancelled"])("a job that is %s is not", async (key) => {
+    const office = await createOfficeInEveryState();
+    const body = { role: "QA", requeue: true };
+    const changes = await changesBy(office, async () => {
+      await expect(codeOf(on("setAssignee", office, key, { body }))).resolves.toBe("job_is_final");
+    });
+    expect(changes).toEqual([]);
+  });
+});
+
+describe("notes", () => {
+  test("a pull request and a branch are noted, on a job in any state, and taken away again", async () => {
+    const office = await createOfficeInEveryState();
+    for (const key of ["done", "processing", "ready"]) {
+      const changes = await changesBy(office, () => on("patchJob", office, key, { body: { pr_number: 7 } }));
+      expect(changes).toEqual(["rows"]);
+    }
+    const noted = await on("patchJob", office, "done", { body: { branch_name: "feature/login" } });
+    expect(noted).toMatchObject({ status: "done", pr_number: 7, branch_name: "feature/login" });
+    const cleared = await on("patchJob", office, "done", { body: { pr_number: null } });
+    expect(cleared).toMatchObject({ pr_number: null, branch_name: "feature/login" });
+  });
+});
+
+describe("a job that is not there", () => {
+  const CALLS: { [Name in Control]: Rest<Name> } = {
+    retryJob: {},
+    cancelJob: {},
+    setPriority: { body: { priority: 1 } },
+    setTimeout: { body: { timeout_ms: 1 } },
+    setAssignee: { body: { role: "QA", requeue: true } },
+    getJob: {},
+    patchJob: { body: { pr_number: 1 } },
+  };
+
+  test.for(Object.keys(CALLS) as Control[])("%s: of nobody, and of another office", async (name) => {
+    const [office, other] = [await api().createOffice(), await api().createOffice()];
+    await other.submit({ a: {} });
+    office.adopt("nobody's", newId());
+    office.adopt("theirs", other.idOf("a"));
+    const changes = await changesBy(other, async () => {
+      for (const key of ["nobody's", "theirs"]) {
+        await expect(codeOf(on(name, office, key, CALLS[name] as Rest<typeof name>))).resolves.toBe("not_found");
+      }
+    });
+    expect(changes).toEqual([]);
+  });
+});
+
+describe("workers elsewhere hear", () => {
+  test("of a retry, of a cancel, of another deadline, and of a handover", async () => {
+    const world = await setupApi();
+    const office = await world.createOffice({ maxConcurrentJobs: 1 });
+    await office.submit({ a: { max_retries: 0 } });
+    const { runtime } = await world.startWorker();
+    const params = { officeId: office.id, jobId: office.idOf("a") };
+    const failed = world.whenEvent(office, ({ type }) => type === "job_failed");
+    await runtime.fail("a");
+    await failed;
+
+    await world.client.call("retryJob", { params });
+    const second = await runtime.started("a", 2);
+    await world.client.call("setAssignee", { params, body: { role: "QA", requeue: true } });
+    const third = await runtime.started("a", 3);
+    await world.client.call("setTimeout", { params, body: { timeout_ms: 1_234 } });
+    await world.client.call("cancelJob", { params });
+    const last: ResponseOf<"submitJobs"> = await world.client.call("submitJobs", {
+      params: { officeId: office.id },
+      body: { jobs: [{ key: "b", command: ["true"] }] },
+    });
+    expect(last.jobs).toHaveLength(1);
+    // Its slot is free once the session of `a` is gone.
+    await runtime.started("b");
+    expect([second.stops, third.stops, third.request.role]).toEqual([["interrupted"], ["cancelled"], "QA"]);
+  });
+});
