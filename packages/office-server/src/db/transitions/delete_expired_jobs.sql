@@ -7,6 +7,7 @@ AS $$
 DECLARE
   v_jobs uuid[];
   v_tasks uuid[];
+  v_deleted integer;
 BEGIN
   IF NOT pg_try_advisory_xact_lock(hashtext('office retention'), hashtext(current_schema())) THEN
     RETURN NULL;
@@ -18,9 +19,9 @@ BEGIN
   WITH gone AS (
     DELETE FROM job_queue j WHERE j.id = ANY (v_jobs) RETURNING j.task_id
   )
-  SELECT array_agg(DISTINCT g.task_id) INTO v_tasks FROM gone g WHERE g.task_id IS NOT NULL;
+  SELECT count(*), array_agg(DISTINCT g.task_id) INTO v_deleted, v_tasks FROM gone g;
   DELETE FROM job_tasks t WHERE t.id = ANY (v_tasks) AND t.office_id = p_office AND NOT EXISTS (
     SELECT 1 FROM job_queue j WHERE j.office_id = t.office_id AND j.created_at = t.created_at AND j.task_id = t.id
   );
-  RETURN cardinality(v_jobs);
+  RETURN v_deleted;
 END $$;

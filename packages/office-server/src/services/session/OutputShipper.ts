@@ -27,9 +27,8 @@ interface Followed {
   ended: boolean;
   /** Monotonic. */
   restsUntilMs: number;
-  /** Resolves what waits for the end: everything is stored, or cannot be stored now. */
-  settle: () => void;
-  settled: Promise<void>;
+  /** Called when everything is stored, or cannot be stored now. */
+  waiting: (() => void)[];
 }
 
 /**
@@ -60,9 +59,8 @@ export class OutputShipper {
   /** A session is about to write. `startAt`: how much of its output is stored already. */
   follow(executionId: string, directory: string, startAt = 0): void {
     if (this.#followed.has(executionId)) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
     const follower = new OutputFollower(directory, startAt);
-    this.#followed.set(executionId, { follower, ended: false, restsUntilMs: 0, settle: resolve, settled: promise });
+    this.#followed.set(executionId, { follower, ended: false, restsUntilMs: 0, waiting: [] });
     this.#lookSoon();
   }
 
@@ -75,8 +73,10 @@ export class OutputShipper {
     if (session === undefined) return;
     session.ended = true;
     this.#due.set(executionId, Infinity);
+    const { promise: settled, resolve } = Promise.withResolvers<void>();
+    session.waiting.push(resolve);
     void this.#ship();
-    await inTime(session.settled, this.#patienceMs);
+    await inTime(settled, this.#patienceMs);
   }
 
   /** Stores what can be stored in a moment, and stops. */
@@ -170,11 +170,16 @@ export class OutputShipper {
     if (!this.#broken) this.#log.warn({ err: error }, "output could not be stored, and will be sent again");
     this.#broken = true;
     this.#due.clear();
-    for (const session of this.#followed.values()) if (session.ended) session.settle();
+    for (const session of this.#followed.values()) settle(session);
   }
 
   #forget(executionId: string): void {
-    this.#followed.get(executionId)?.settle();
+    const session = this.#followed.get(executionId);
     this.#followed.delete(executionId);
+    if (session !== undefined) settle(session);
   }
+}
+
+function settle({ waiting }: Followed): void {
+  for (const resolve of waiting.splice(0)) resolve();
 }

@@ -133,6 +133,17 @@ test("the end of a session does not wait for a database that fails, and nothing 
   expect(warnings).toHaveLength(1);
 });
 
+test("a stop waits for what could not be stored before, and for what came since", async () => {
+  const { database, shipper, start, write } = setup();
+  const id = start("first\n");
+  database.behaviour = () => Promise.reject(new Error("it is away"));
+  await shipper.finish(id);
+  write(id, "second\n");
+  database.behaviour = (run) => run();
+  await shipper.stop();
+  await expect(stored(id)).resolves.toBe("first\nsecond\n");
+});
+
 test("nor for one that does not answer", async () => {
   const { database, shipper, start } = setup({ patienceMs: 1 });
   const { promise: answers, resolve: answer } = Promise.withResolvers<void>();
