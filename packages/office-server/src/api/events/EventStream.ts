@@ -48,7 +48,9 @@ export class EventStream implements EventSink {
   }
 
   onEnd(): void {
-    this.#response.end();
+    // One that takes nothing would not take the end either.
+    if (this.#response.writableNeedDrain) this.#response.destroy();
+    else this.#response.end();
   }
 
   #beatLater(): void {

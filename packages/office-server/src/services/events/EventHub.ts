@@ -100,7 +100,8 @@ export class EventHub {
       throw new Refusal("too_many_requests", `${followersMax} follow events here already; try again later`);
     }
     let live = this.#logs.get(officeId);
-    if (live === undefined) this.#logs.set(officeId, (live = new LiveLog({ database, officeId, log, pace: this.#pace })));
+    if (live === undefined)
+      this.#logs.set(officeId, (live = new LiveLog({ database, officeId, log, pace: this.#pace })));
     this.#followers += 1;
     return live.follow(after, sink, () => {
       this.#followers -= 1;

@@ -83,3 +83,6 @@ export async function startReceiver(): Promise<Receiver> {
   onTestFinished(() => receiver.stop());
   return receiver;
 }
+
+/** The `seq` of the event that a webhook was told of. */
+export const toldSeq = ({ body }: Received): number => (JSON.parse(body) as { data: { seq: number } }).data.seq;

@@ -21,11 +21,12 @@ export interface SlackMessage {
   blocks: object[];
 }
 
-/** Slack's own limits, in characters. */
+/** Slack's own limits, in characters. It also refuses what is more than some 13,000 in all. */
 const HEADER_MAX = 150;
-const FIELD_MAX = 2_000;
 const SECTION_MAX = 3_000;
 /** Ours. */
+const FIELD_MAX = 300;
+const CLASS_MAX = 100;
 const REASON_MAX = 1_000;
 const OUTPUT_MAX = 1_500;
 const LISTED_MAX = 10;
@@ -35,11 +36,11 @@ const LISTED_REASON_MAX = 120;
 /** Tells of one job: who, what, why, after how many attempts, its last lines and where to read on. */
 export function oneAlert(office: AlertedOffice, { event, job }: Alert, output: readonly string[]): SlackMessage {
   const title = job?.title ?? event.job_key ?? event.job_id;
-  const reason = `*${escaped(errorClassOf(event), FIELD_MAX)}*: ${escaped(errorMessageOf(event), REASON_MAX)}`;
-  const field = (name: string, value: string) => mrkdwn(`*${name}*\n${escaped(value, FIELD_MAX - name.length - 3)}`);
+  const reason = `*${escaped(errorClassOf(event), CLASS_MAX)}*: ${escaped(errorMessageOf(event), REASON_MAX)}`;
+  const field = (name: string, value: string) => mrkdwn(`*${name}*\n${escaped(value, FIELD_MAX)}`);
   const attempts = event.attempt === null ? "none" : String(event.attempt);
   return {
-    text: `${escaped(`${event.role}: ${title} ${endOf(event)}`, HEADER_MAX)} (${escaped(errorClassOf(event), HEADER_MAX)})`,
+    text: `${escaped(`${event.role}: ${title} ${endOf(event)}`, HEADER_MAX)} (${escaped(errorClassOf(event), CLASS_MAX)})`,
     blocks: [
       header(`${title} ${endOf(event)}`),
       {
@@ -109,7 +110,14 @@ function classCounts(events: readonly JobEvent[]): string {
 /** The end of some output, in a block that nothing in it can close. */
 function quoted(lines: readonly string[]): string {
   const text = lines.join("\n").replaceAll("```", "`\u200b`\u200b`");
-  return escaped(text.slice(-OUTPUT_MAX), SECTION_MAX - 20);
+  const characters = Array.from(printable(text), asEscaped);
+  let start = characters.length;
+  let length = 0;
+  while (start > 0 && length + (characters[start - 1]?.length ?? 0) <= OUTPUT_MAX) {
+    start -= 1;
+    length += characters[start]?.length ?? 0;
+  }
+  return characters.slice(start).join("");
 }
 
 const header = (text: string) => ({
@@ -123,11 +131,13 @@ const mrkdwn = (text: string) => ({ type: "mrkdwn", text });
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 
+const asEscaped = (character: string): string => ESCAPES[character] ?? character;
+
 /** As Slack wants text, so that nothing in it is a link or a mention: at most `lengthMax` characters when it is. */
 function escaped(text: string, lengthMax: number): string {
   let result = "";
   for (const character of printable(text)) {
-    const next = ESCAPES[character] ?? character;
+    const next = asEscaped(character);
     if (result.length + next.length >= lengthMax) return `${result}…`;
     result += next;
   }
