@@ -27,6 +27,10 @@ export function explainFailure(error: unknown): Failure {
 }
 
 function explainRefusal({ problem, message }: ApiError): Failure {
+  if (problem.code === "shell_not_allowed") {
+    const remedy = `\`${commandName()} up --allow-run\`, or ALLOW_RUN=1 where the API is started, lets them in`;
+    return { lines: [printable(message), remedy], exitCode: 1 };
+  }
   const { code, status, errors = [], cycle } = problem;
   // Where one field is wrong, that has been said.
   const more = errors.filter(({ message: what }) => errors.length > 1 || !message.includes(what));

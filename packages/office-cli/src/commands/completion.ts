@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { planLimitsSchema } from "office-contract/plan.ts";
+import { jobSchedulerConfigSchema } from "office-contract/config.ts";
 import { JOB_STATES } from "office-contract/vocabulary.ts";
 import { connect } from "../api/connect.ts";
 import { listOffices, openOffice } from "../api/findOffice.ts";
@@ -41,9 +41,10 @@ export async function printCandidates(program: Command, words: readonly string[]
           completion.prefix,
           await thingsOf(completion.subject, completion.office, program).catch((): Candidate[] => []),
         );
+  const lead = completion.kind === "subject" ? completion.lead : "";
   const lines = candidates
     .slice(0, CANDIDATES_MAX)
-    .map(({ word, description }) => `${printable(word)}\t${printable(description)}\n`);
+    .map(({ word, description }) => `${lead}${printable(word)}\t${printable(description)}\n`);
   stdout.write(lines.join(""));
   return 0;
 }
@@ -60,7 +61,7 @@ async function thingsOf(subject: Subject, office: string | null, program: Comman
     case "states":
       return JOB_STATES.map(named);
     case "settings":
-      return Object.entries(planLimitsSchema.shape).map(([name, { description = "" }]) => ({
+      return Object.entries(jobSchedulerConfigSchema.shape).map(([name, { description = "" }]) => ({
         word: `${name}=`,
         description,
       }));

@@ -56,12 +56,14 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
 
 interface ServicePlan {
   url: string;
+  /** Whether plans with shell lines may be submitted. */
+  allowRun: boolean;
   processes: { name: string; program: string; url: string; environment: Record<string, string> }[];
 }
 
 /** Which processes there are to be, and where each of them listens: there again, too, when it is started again. */
 async function planService(
-  { host, port, schedulerPort, workerName }: Config,
+  { host, port, schedulerPort, workerName, allowRun }: Config,
   options: UpOptions,
 ): Promise<ServicePlan> {
   const apiPort = await portFor("PORT", host, options.port ?? port);
@@ -86,7 +88,7 @@ async function planService(
       },
     });
   }
-  return { url, processes: [api, ...workers] };
+  return { url, allowRun: allowRun || options.allowRun, processes: [api, ...workers] };
 }
 
 /** Brings the database up to date, and has a first key in the office home. */
@@ -141,7 +143,11 @@ async function answers(url: string): Promise<void> {
   await waitUntil(async () => ((await fetch(url).catch(() => null))?.ok === true ? true : null), ANSWER);
 }
 
-function banner({ url, processes }: ServicePlan, config: Config, key: { token: string; created: boolean }): Line[] {
+function banner(
+  { url, processes, allowRun }: ServicePlan,
+  config: Config,
+  key: { token: string; created: boolean },
+): Line[] {
   const office = commandName();
   const elsewhere = url === URL_DEFAULT ? "" : `OFFICE_URL=${url} `;
   const workers = processes.length - 1;
@@ -151,6 +157,7 @@ function banner({ url, processes }: ServicePlan, config: Config, key: { token: s
     [dim("  key          "), key.created ? key.token : `in ${tokenFileOf(config.officeHome)}`],
     ...(key.created ? [[dim("               "), dim(`kept in ${tokenFileOf(config.officeHome)}`)]] : []),
     [dim("  workers      "), String(workers)],
+    [dim("  shell lines  "), allowRun ? "taken" : dim("refused; --allow-run lets plans with `run` in")],
     [dim("  hand it work "), `${elsewhere}${office} submit plan.yaml --follow`],
     [dim("  stop it      "), "Ctrl-C"],
     [],

@@ -20,10 +20,13 @@ export type Subject =
   | "webhooks"
   | "commands";
 
-/** What completes a command line: words, or the things of a kind, whose words begin with `prefix`. */
+/**
+ * What completes a command line: words, or the things of a kind whose words begin with `prefix`; what is completed begins
+ * with `lead`, as in `--office=web`.
+ */
 export type Completion =
   | { kind: "words"; words: Candidate[] }
-  | { kind: "subject"; subject: Subject; prefix: string; office: string | null };
+  | { kind: "subject"; subject: Subject; lead: string; prefix: string; office: string | null };
 
 const ARGUMENTS: Readonly<Record<string, Subject>> = {
   plan: "files",
@@ -71,7 +74,8 @@ export function complete(program: Command, words: readonly string[]): Completion
   }
   if (waiting !== null) {
     const subject = VALUES[waiting.long ?? ""];
-    return subject === undefined ? NOTHING : { kind: "subject", subject, prefix, office };
+    if (subject === undefined) return NOTHING;
+    return { kind: "subject", subject, lead: flag === null ? "" : `${flag}=`, prefix, office };
   }
   if (prefix.startsWith("-")) return { kind: "words", words: startingWith(prefix, flagsOf(command)) };
   const names = operands === 0 ? startingWith(prefix, visible(command).map(asCandidate)) : [];
@@ -79,7 +83,7 @@ export function complete(program: Command, words: readonly string[]): Completion
   const argument = registeredArguments[operands] ?? registeredArguments.findLast(({ variadic }) => variadic);
   const subject = argument === undefined ? undefined : ARGUMENTS[argument.name()];
   if (names.length > 0 || subject === undefined) return { kind: "words", words: names };
-  return { kind: "subject", subject, prefix, office };
+  return { kind: "subject", subject, lead: "", prefix, office };
 }
 
 /** `--office=web` is one word, or as bash has it three: `--office`, `=` and `web`. */
