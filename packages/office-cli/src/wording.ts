@@ -64,5 +64,3 @@ export const sinceOf = (job: JobMoments): string => {
   }
 };
 
-/** `1 job`, `2 jobs`; `is` and `are` to go with it. */
-export const isOrAre = (number: number): "is" | "are" => (number === 1 ? "is" : "are");
