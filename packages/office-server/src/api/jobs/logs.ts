@@ -10,8 +10,8 @@ type LogsCall = Call<"getJobLogs">;
 
 export const logHandlers: Handlers<"getJobLogs"> = {
   getJobLogs: async (context, call) => {
-    const { params, query, response } = call;
-    const follow = query.follow === "1" || query.follow === "true";
+    const { params, query, request, response } = call;
+    const follow = (query.follow === "1" || query.follow === "true") && request.method !== "HEAD";
     await showJob(context.database, params);
     const ended = new AbortController();
     response.once("close", () => ended.abort());

@@ -117,7 +117,7 @@ describe("the end", () => {
     const { office, complete } = await createExternal();
     const params = { officeId: office.id, jobId: office.idOf("a") };
     await api().client.call("setAssignee", { params, body: { role: "QA", requeue: true } });
-    await expect(complete({ success: false })).resolves.toMatchObject({ status: "pending" });
+    await expect(complete({ success: false })).resolves.toMatchObject({ status: "ready" });
     await expect(office.claimOne()).resolves.toMatchObject({ key: "a", role: "QA", attempt: 2 });
     await expect(office.job("a")).resolves.toMatchObject({ retry_count: 0 });
   });
