@@ -1,5 +1,4 @@
 import { gzipSync } from "node:zlib";
-import type { Problem } from "office-contract/api/problems.ts";
 import { newSecret } from "office-server/platform/ids.ts";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Answer, problemIn, setupFileApi } from "../../../../test/support/api.ts";
@@ -38,14 +37,12 @@ const paramsOf = (name: (typeof ROUTE_NAMES)[number]) => Object.keys(routeOf(nam
 
 const TAKES_LARGE: ReadonlySet<string> = new Set(["submitJobs", "completeExecution", "heartbeatExecution"]);
 
-const fieldsOf = ({ errors = [] }: Problem): string[] => errors.map(({ field }) => field);
-
-/** The answer must refuse this field, and name it. */
-function expectRefused(answer: Answer, field: string): void {
+/** The fields that an answer refuses by name, as it must. */
+function refusedIn(answer: Answer): string[] {
   const problem = problemIn(answer);
   expect(problem.code, problem.detail).toBe("invalid_request");
-  expect(fieldsOf(problem), problem.detail).toContain(field);
   expect(problem.detail.length).toBeLessThan(1_000);
+  return (problem.errors ?? []).map(({ field }) => field);
 }
 
 describe.each(withBody)("%s refuses", (name) => {
@@ -79,7 +76,7 @@ describe.each(withBody)("%s refuses", (name) => {
 
   test.each(["null", "[]", '"text"', "1"])("%s", async (body) => {
     await changingNothing(api(), async () => {
-      expectRefused(await ask(api(), scene, name, { body, headers: JSON_TYPE }), "body");
+      expect(refusedIn(await ask(api(), scene, name, { body, headers: JSON_TYPE }))).toContain("body");
     });
   });
 
@@ -92,7 +89,7 @@ describe.each(withBody)("%s refuses", (name) => {
   test.each(kinds)("%s", async (_case, mutate) => {
     await changingNothing(api(), async () => {
       for (const { field, body } of mutate(bodyOf(name))) {
-        expectRefused(await ask(api(), scene, name, { json: body }), field);
+        expect(refusedIn(await ask(api(), scene, name, { json: body }))).toContain(field);
       }
     });
   });
@@ -101,7 +98,7 @@ describe.each(withBody)("%s refuses", (name) => {
     await changingNothing(api(), async () => {
       const large = { no_such_field: "x".repeat(2 * MEBIBYTE) };
       const answer = await ask(api(), scene, name, { json: large });
-      if (TAKES_LARGE.has(name)) expectRefused(answer, "body.no_such_field");
+      if (TAKES_LARGE.has(name)) expect(refusedIn(answer)).toContain("body.no_such_field");
       else expect(problemIn(answer).code).toBe("too_large");
     });
   });
@@ -120,7 +117,7 @@ test.each(ROUTE_NAMES.filter((name) => routeOf(name).body === undefined && route
   "%s, which takes no body, refuses what one says",
   async (name) => {
     await changingNothing(api(), async () => {
-      expectRefused(await ask(api(), scene, name, { json: { downstream: false } }), "body.downstream");
+      expect(refusedIn(await ask(api(), scene, name, { json: { downstream: false } }))).toContain("body.downstream");
     });
   },
 );
@@ -133,7 +130,7 @@ describe.each(withParams)("%s refuses", (name) => {
     async (id) => {
       await changingNothing(api(), async () => {
         for (const param of ids)
-          expectRefused(await ask(api(), scene, name, { ids: { [param]: id } }), `path.${param}`);
+          expect(refusedIn(await ask(api(), scene, name, { ids: { [param]: id } }))).toContain(`path.${param}`);
       });
     },
   );
@@ -154,18 +151,18 @@ describe.each(ROUTE_NAMES)("%s refuses", (name) => {
 
   test("a query that is not known", async () => {
     await changingNothing(api(), async () => {
-      expectRefused(await ask(api(), scene, name, { query: "?no_such_field=1" }), "query.no_such_field");
+      expect(refusedIn(await ask(api(), scene, name, { query: "?no_such_field=1" }))).toContain("query.no_such_field");
     });
   });
 
   test.each(Object.keys(query?.shape ?? {}))("queries for %s that mean nothing", async (field) => {
     await changingNothing(api(), async () => {
       for (const value of ["%00", "a&x=b".replace("x", field)]) {
-        expectRefused(await ask(api(), scene, name, { query: `?${field}=${value}` }), `query.${field}`);
+        expect(refusedIn(await ask(api(), scene, name, { query: `?${field}=${value}` }))).toContain(`query.${field}`);
       }
       if (field === "name" || field === "role") return;
       for (const value of ["abc%0a", "-1", "1e400", "0.5", "ready,nonsense", "{}"]) {
-        expectRefused(await ask(api(), scene, name, { query: `?${field}=${value}` }), `query.${field}`);
+        expect(refusedIn(await ask(api(), scene, name, { query: `?${field}=${value}` }))).toContain(`query.${field}`);
       }
     });
   });
@@ -175,7 +172,7 @@ describe.each(ROUTE_NAMES)("%s refuses", (name) => {
       for (const value of ["two words", "ü", "-1 ", "x".repeat(300)].filter(
         (text) => field === "last-event-id" || text !== "-1 ",
       )) {
-        expectRefused(await ask(api(), scene, name, { headers: { [field]: value } }), `header.${field}`);
+        expect(refusedIn(await ask(api(), scene, name, { headers: { [field]: value } }))).toContain(`header.${field}`);
       }
     });
   });
@@ -185,7 +182,7 @@ describe("text on one line", () => {
   test("takes no control characters", async () => {
     const body = { name: "of a test", access: "read" };
     for (const { field, body: changed } of controlCharacters(body)) {
-      expectRefused(await ask(api(), scene, "createKey", { json: changed }), field);
+      expect(refusedIn(await ask(api(), scene, "createKey", { json: changed }))).toContain(field);
     }
   });
 });
@@ -194,7 +191,7 @@ describe("numbers below zero", () => {
   test.each(withBody.filter((name) => name !== "setPriority"))("are refused by %s", async (name) => {
     await changingNothing(api(), async () => {
       for (const { field, body } of negativeNumbers(bodyOf(name)).filter(({ field: at }) => !at.endsWith("priority"))) {
-        expectRefused(await ask(api(), scene, name, { json: body }), field);
+        expect(refusedIn(await ask(api(), scene, name, { json: body }))).toContain(field);
       }
     });
   });
@@ -208,7 +205,7 @@ describe("a submission that is too large", () => {
     const jobs = Array.from({ length: 640 }, (_, index) => job(index, index < 316 ? [] : keys));
     await changingNothing(api(), async () => {
       const answer = await ask(api(), scene, "submitJobs", { json: { jobs } });
-      expectRefused(answer, "body.jobs");
+      expect(refusedIn(answer)).toContain("body.jobs");
       expect(problemIn(answer).detail).toContain("50000 dependencies");
       expect(problemIn(answer).detail).toContain("has 102384");
     });
@@ -218,7 +215,7 @@ describe("a submission that is too large", () => {
     const jobs = Array.from({ length: 10_001 }, (_, index) => job(index));
     await changingNothing(api(), async () => {
       const answer = await ask(api(), scene, "submitJobs", { json: { jobs } });
-      expectRefused(answer, "body.jobs");
+      expect(refusedIn(answer)).toContain("body.jobs");
       expect(problemIn(answer).detail).toContain("10000 jobs, and has 10001");
     });
   });
@@ -241,7 +238,7 @@ describe("a submission that is too large", () => {
 
   test("what is nested without end", async () => {
     const body = `{"jobs":[{"key":"a","metadata":${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}}]}`;
-    expectRefused(await ask(api(), scene, "submitJobs", { body, headers: JSON_TYPE }), "body");
+    expect(refusedIn(await ask(api(), scene, "submitJobs", { body, headers: JSON_TYPE }))).toContain("body");
   });
 });
 

@@ -65,7 +65,7 @@ export const controlCharacters = (body: unknown): Mutation[] =>
 
 /** Each number in turn is one that nothing can be. */
 export const impossibleNumbers = (body: unknown): Mutation[] =>
-  [1e308, -1e308, 9_007_199_254_740_993, 0.5].flatMap((number) => replaced(body, isNumber, () => number));
+  [1e308, -1e308, 2 ** 53 + 2, 0.5].flatMap((number) => replaced(body, isNumber, () => number));
 
 export const negativeNumbers = (body: unknown): Mutation[] => replaced(body, isNumber, () => -1);
 
