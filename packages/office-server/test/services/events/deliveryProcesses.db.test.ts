@@ -1,3 +1,5 @@
+import { deleteExpiredEvents } from "office-server/db/transitions/deleteExpired.ts";
+import { changeWebhook } from "office-server/services/events/webhooks.ts";
 import { expect, test } from "vitest";
 import { sql } from "../../../../../test/support/scheduler.ts";
 import { cursorOf, setupDelivery } from "./deliveryWorld.ts";
@@ -77,4 +79,27 @@ test("a place is moved by the holder of its lease alone", async () => {
   await delivery.stop();
   expect(await cursorOf(office, `webhook ${webhook.id}`)).toMatchObject({ seq: "2", leased_by: "somebody else" });
   expect(receiver.received).toHaveLength(1);
+});
+
+test("no event is kept for those who are switched off, and for the others all are", async () => {
+  const { createOffice, addWebhook, database } = await setupDelivery();
+  const office = await createOffice();
+  const [one, other] = [
+    await addWebhook(office, "http://one.example"),
+    await addWebhook(office, "http://other.example"),
+  ];
+  await office.submit({ a: {}, b: {} });
+  const deleteAll = () => deleteExpiredEvents(database, office.id, "infinity", 1_000);
+  const switchOff = ({ id }: { id: string }) =>
+    changeWebhook(
+      database,
+      { officeId: office.id, webhookId: id },
+      { enabled: false },
+      { allowPrivateWebhooks: false },
+    );
+  await switchOff(one);
+  expect(await deleteAll()).toBe(0);
+  await switchOff(other);
+  // The newest always stays.
+  expect(await deleteAll()).toBe(3);
 });

@@ -174,7 +174,6 @@ describe("an alert is not lost when Slack", () => {
   test.each([
     ["limits the rate", answering(429, { "retry-after": "0" }, "rate_limited")],
     ["is in trouble", answering(503)],
-    ["refuses the message", answering(400, {}, "invalid_payload")],
     ["hangs", hanging],
     ["cuts the connection", resetting],
   ])("%s", async (_name, trouble) => {
@@ -186,6 +185,16 @@ describe("an alert is not lost when Slack", () => {
     const [first, second] = await slack.whenReceived(2);
     expect(second?.body).toBe(first?.body);
   });
+});
+
+test("a message that Slack refuses for its form goes as plain text", async () => {
+  const { createOffice, announce, slack } = await setupSlack();
+  const office = await createOffice();
+  slack.answerOnce(answering(400, {}, "invalid_blocks"));
+  await failAll(office, "a");
+  announce(office);
+  const [, plain] = await slack.whenReceived(2);
+  expect(plain?.body).toBe(JSON.stringify({ text: "BE: Do a failed (INVALID_JOB)" }));
 });
 
 test("why Slack did not take it is kept, for people to read, and Retry-After is respected", async () => {

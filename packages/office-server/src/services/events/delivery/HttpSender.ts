@@ -68,7 +68,8 @@ export class HttpSender {
       });
       const { statusCode: status } = response;
       const retryAfterMs = readRetryAfter(response.headers["retry-after"]);
-      return { status, retryAfterMs, text: await readText(response.body) };
+      // What it has decided is known by now, whatever becomes of the rest.
+      return { status, retryAfterMs, text: await readText(response.body).catch(() => "") };
     } catch (error) {
       const reason = timeout.signal.aborted
         ? `there was no answer within ${this.#requestTimeoutMs} ms`

@@ -33,7 +33,7 @@ const AFTER_TROUBLE_MS = 1_000;
 
 /**
  * Delivers to the consumers of one kind, from several places at a time. Each place has its own order, pace and failures;
- * those that fail take half of the slots at most, so that they do not keep the others from theirs.
+ * those that have failed last have slots of their own, half as many, so that they keep nobody else waiting.
  */
 export class Lane {
   readonly #options: LaneOptions;
@@ -52,16 +52,15 @@ export class Lane {
   /** Begins to deliver wherever there is something to deliver, in some offices or (null) in all. */
   async look(officeIds: readonly string[] | null): Promise<void> {
     const { consumer, database, leasedBy } = this.#options;
-    const places = [...this.#running.values()];
-    const failing = places.filter(({ failures }) => failures > 0).length;
-    const free = consumer.slots - places.length;
-    const failingMax = Math.max(Math.min(consumer.slots / 2 - failing, free), 0);
-    const soundMax = Math.max(free - failingMax, Math.min(free, 1));
-    this.#isFull = free === 0;
-    if (this.#stopped || free === 0) return;
-    const kind = consumer.kind;
+    const { kind, slots } = consumer;
+    const running = [...this.#running.values()];
+    const failing = running.filter(({ failures }) => failures > 0).length;
+    const soundMax = Math.max(slots - (running.length - failing), 0);
+    const failingMax = Math.max(slots / 2 - failing, 0);
+    if (this.#stopped) return;
     const leased = await leasePlaces(database, { kind, officeIds, leasedBy, soundMax, failingMax });
-    this.#isFull = leased.length >= soundMax;
+    const leasedFailing = leased.filter(({ failures }) => failures > 0).length;
+    this.#isFull = leasedFailing === failingMax || leased.length - leasedFailing === soundMax;
     for (const place of leased) this.#start(place);
   }
 

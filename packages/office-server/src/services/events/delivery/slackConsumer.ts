@@ -21,6 +21,7 @@ const FOLD_MS = 10_000;
 /** One message may tell of so many. */
 const ALERTS_MAX = 1_000;
 const LAST_LINES = 10;
+const BAD_REQUEST = 400;
 const TAIL_BYTES = 16 * 1024;
 
 /** Tells people in Slack of jobs that failed or timed out for good. */
@@ -40,9 +41,13 @@ export class SlackConsumer implements Consumer {
     const { database, webhookUrl: url, foldMs: restMs = FOLD_MS } = this.#options;
     const { events, upTo } = await nextEvents(database, officeId, { after, types: ALERTING, limit: ALERTS_MAX });
     if (events.length === 0) return upTo > after ? { kind: "delivered", to: upTo } : { kind: "nothing" };
-    const body = JSON.stringify(await this.#message(officeId, events));
+    const { text, blocks } = await this.#message(officeId, events);
+    const post = (message: object) => this.#sender.post({ url, headers: {}, body: JSON.stringify(message) }, signal);
     try {
-      const step = stepOf(await this.#sender.post({ url, headers: {}, body }, signal), upTo, { quoted: true });
+      let answer = await post({ text, blocks });
+      // Half of it is better than none for ever.
+      if (answer.status === BAD_REQUEST) answer = await post({ text });
+      const step = stepOf(answer, upTo, { quoted: true });
       return step.kind === "delivered" ? { ...step, restMs } : step;
     } catch (error) {
       return stepWithoutAnswer(error);
