@@ -1,11 +1,27 @@
 import { ApiError } from "office-contract/api/client.ts";
 import type { JobEvent } from "office-contract/events.ts";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { type Expectations, problemsOf } from "./support/history.ts";
-import { Receiver, type Service, type ServiceOffice, setup } from "./support/service.ts";
+import { Receiver, type Service, type ServiceOffice, type ServiceProcess, setupFile } from "./support/service.ts";
+
+let slack: Receiver;
+const running = setupFile(async () => {
+  slack = await Receiver.start();
+  return { SLACK_WEBHOOK_URL: slack.url };
+});
+afterAll(() => slack.stop());
+
+let worker: ServiceProcess | null = null;
+
+/** The service, with a worker at least. */
+async function withWorker(): Promise<Service> {
+  const service = running();
+  worker ??= await service.startWorker();
+  return service;
+}
 
 /** Runs until a file of this name is there. */
-const until = (file: string): string => `while [ ! -e ${file} ]; do sleep 0.02; done`;
+const until = (file: string): string => `while [ ! -e "${file}" ]; do sleep 0.02; done`;
 
 const at = ({ timestamp }: JobEvent): number => Date.parse(timestamp);
 
@@ -36,8 +52,7 @@ async function refusalOf(request: Promise<unknown>) {
 
 describe("the whole life of jobs, through the API and workers of their own", () => {
   test("created, in the order of their dependencies, done", async () => {
-    const service = await setup();
-    await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice();
     const submitted = await office.submit([
       { key: "schema", role: "BE", run: "echo tables > schema.txt" },
@@ -71,19 +86,19 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("at most three at once, over several workers", async () => {
-    const service = await setup();
-    await Promise.all([service.startWorker(), service.startWorker()]);
+    const service = await withWorker();
+    const other = await service.startWorker();
     const office = await service.createOffice();
     const names = Array.from({ length: 12 }, (_, index) => `job${index}`);
     await office.submit(names.map((key) => ({ key, run: "sleep 0.1" })));
     await office.log.ends(...names);
     expect(problems(office, 3, Object.fromEntries(names.map((key) => [key, []])))).toEqual([]);
     expect(mostAtOnce(office.log.events)).toBe(3);
+    await other.kill("SIGTERM");
   });
 
   test("a session that runs past its timeout is stopped, with all its processes", async () => {
-    const service = await setup();
-    await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice({ maxRetries: 0 });
     await office.submit([
       { key: "slow", run: "sleep 300 & sleep 300", timeout: 400 },
@@ -98,10 +113,9 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("a timeout that is extended while the session runs", async () => {
-    const service = await setup();
-    await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice({ maxRetries: 0 });
-    await office.submit([{ key: "slow", run: until("go"), timeout: "1s" }]);
+    await office.submit([{ key: "slow", run: until("never"), timeout: "1s" }]);
     const started = await office.log.event("job_started", "slow");
     await service.client.call("setTimeout", { params: office.job("slow"), body: { timeout_ms: 2_500 } });
     const ended = await office.log.event("job_timeout", "slow");
@@ -109,9 +123,7 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("retries with exponential backoff, then failure for good and its alert", async () => {
-    const slack = await Receiver.start();
-    const service = await setup({ SLACK_WEBHOOK_URL: slack.url });
-    await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice({ maxRetries: 2, retryBaseDelay: 200 });
     await office.submit([
       { key: "broken", role: "BE", title: "Build the login page", run: "echo what went wrong; exit 3" },
@@ -146,8 +158,7 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("a cycle is refused whole, and named in order", async () => {
-    const service = await setup();
-    const office = await service.createOffice();
+    const office = await running().createOffice();
     const refusal = await refusalOf(
       office.submit([
         { key: "a", run: "true", depends_on: ["c"] },
@@ -165,8 +176,7 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("cancelling one that runs, then all", async () => {
-    const service = await setup();
-    await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice({ maxConcurrentJobs: 2 });
     await office.submit([
       { key: "one", role: "BE", run: until("never") },
@@ -193,10 +203,9 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("priorities, also when they change while jobs wait", async () => {
-    const service = await setup();
-    await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice({ maxConcurrentJobs: 1 });
-    await office.submit([{ key: "first", run: until("go") }]);
+    await office.submit([{ key: "first", run: until("first may end") }]);
     await office.log.event("job_started", "first");
     await office.submit([
       { key: "usual", run: "true" },
@@ -205,7 +214,7 @@ describe("the whole life of jobs, through the API and workers of their own", () 
       { key: "promoted", run: "true", priority: 9 },
     ]);
     await service.client.call("setPriority", { params: office.job("promoted"), body: { priority: -9 } });
-    service.folder.write("go", "");
+    service.folder.write("first may end", "");
     await office.log.ends("usual", "late", "urgent", "promoted");
     expect(office.log.story("job_started")).toEqual(
       ["first", "promoted", "urgent", "usual", "late"].map((key) => `started ${key}`),
@@ -217,17 +226,16 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("a worker that is killed, and its successor", async () => {
-    const service = await setup();
-    const worker = await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice({ maxConcurrentJobs: 1 });
     await office.submit([
-      { key: "long", run: `echo started >> attempts; ${until("go")}` },
+      { key: "long", run: `echo started >> attempts; ${until("go on")}` },
       { key: "next", depends_on: ["long"], run: "true" },
     ]);
     await service.folder.fileAppears("attempts");
-    await worker.kill("SIGKILL");
-    service.folder.write("go", "");
-    await service.startWorker();
+    await worker?.kill("SIGKILL");
+    service.folder.write("go on", "");
+    worker = await service.startWorker();
     await office.log.ends("long", "next");
     await expect(office.states()).resolves.toEqual({ long: "done", next: "done" });
     expect(problems(office, 1, { long: [], next: ["long"] })).toEqual([]);
@@ -237,16 +245,15 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("an office that is paused starts nothing, and lets go on what runs", async () => {
-    const service = await setup();
-    await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice({ maxConcurrentJobs: 1 });
     await office.submit([
-      { key: "running", run: until("go") },
+      { key: "running", run: until("paused") },
       { key: "waiting", run: "true" },
     ]);
     await office.log.event("job_started", "running");
     await service.client.call("patchOffice", { params: office.params, body: { status: "paused" } });
-    service.folder.write("go", "");
+    service.folder.write("paused", "");
     await office.log.ends("running");
     await expect(service.client.call("processOffice", { params: office.params })).resolves.toMatchObject({
       started: 0,
@@ -257,8 +264,7 @@ describe("the whole life of jobs, through the API and workers of their own", () 
   });
 
   test("jobs that another program inserts run like all others", async () => {
-    const service = await setup();
-    await service.startWorker();
+    const service = await withWorker();
     const office = await service.createOffice();
     await insertBehindItsBack(service, office);
     await office.log.when(() => (office.log.story("job_completed").length === 2 ? true : undefined));

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ApiClient, type RequestOf } from "office-contract/api/client.ts";
 import type { JobSchedulerConfigPatch } from "office-contract/config.ts";
-import { onTestFinished } from "vitest";
+import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { createTestDatabase } from "../../test/support/database.ts";
 import { EventLog } from "./eventLog.ts";
 import { OfficeFolder } from "./officeFolder.ts";
@@ -132,8 +132,35 @@ export class ServiceOffice {
   }
 }
 
-/** Starts an API. Workers are started by the test. When it ends, nothing may be left. */
+/** One API for all tests of a file; each has offices of its own. Workers are started by the tests, and live on. */
+export function setupFile(
+  environment: () => Promise<Readonly<Record<string, string>>> = async () => ({}),
+): () => Service {
+  let running: Running | null = null;
+  beforeAll(async () => {
+    running = await start(await environment());
+  });
+  afterAll(() => running?.end());
+  return () => {
+    if (running === null) throw new Error("no test is running");
+    return running.service;
+  };
+}
+
+/** An API of the test's own. */
 export async function setup(environment: Readonly<Record<string, string>> = {}): Promise<Service> {
+  const { service, end } = await start(environment);
+  onTestFinished(end);
+  return service;
+}
+
+interface Running {
+  service: Service;
+  /** Ends everything, and fails when something is left. */
+  end(): Promise<void>;
+}
+
+async function start(environment: Readonly<Record<string, string>>): Promise<Running> {
   const path = mkdtempSync(join(tmpdir(), "office-service-"));
   chmodSync(path, 0o755);
   const database = await createTestDatabase();
@@ -147,18 +174,17 @@ export async function setup(environment: Readonly<Record<string, string>> = {}):
   };
   const folder = new OfficeFolder(path, settings);
   const api = new ServiceProcess(API, path, settings);
-  let service: Service | null = null;
-  onTestFinished(async () => {
-    await service?.stop();
+  const service = new Service(folder, await api.url, settings);
+  const end = async (): Promise<void> => {
+    await service.stop();
     await api.kill("SIGTERM");
     const left = folder.processes();
     await folder.killEverything();
     rmSync(path, { recursive: true, force: true, maxRetries: 5 });
     await database.drop();
     if (left.length > 0) throw new Error(`left behind: ${left.map(({ command }) => command).join("; ")}`);
-  });
-  service = new Service(folder, await api.url, settings);
-  return service;
+  };
+  return { service, end };
 }
 
 /** A local server that keeps what it is sent. */
@@ -186,13 +212,14 @@ export class Receiver {
     await new Promise<void>((resolve) => {
       receiver.#server.listen(0, "127.0.0.1", resolve);
     });
-    onTestFinished(async () => {
-      receiver.#server.closeAllConnections();
-      await new Promise((resolve) => {
-        receiver.#server.close(resolve);
-      });
-    });
     return receiver;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => {
+      this.#server.close(resolve);
+    });
   }
 
   get url(): string {

@@ -1,11 +1,13 @@
 import pg from "pg";
 import { newId } from "../platform/ids.ts";
-import { setLongTimer } from "../platform/timers.ts";
+import { setLongTimer, type Timer } from "../platform/timers.ts";
 import type { Database } from "./connection.ts";
 import { PASS, WAKE_CHANNEL } from "./wakeups.ts";
 
 const REPLY_CHANNEL = "office_scheduler_reply";
 const CONNECT_MS_MAX = 5_000;
+/** After the first answer the others are due: one that does not come is that of a worker that has just died. */
+const OTHERS_MS_MAX = 500;
 
 /** What one scheduling pass did. */
 export interface PassSummary {
@@ -24,6 +26,7 @@ export async function askForPass(
 ): Promise<PassSummary[]> {
   const requestId = newId();
   const answers: PassSummary[] = [];
+  const timers: Timer[] = [];
   const client = new pg.Client({
     connectionString: database.options.connectionString,
     application_name: "office request",
@@ -36,15 +39,16 @@ export async function askForPass(
     if (id !== requestId) return;
     answers.push({ activated: Number(activated), started: Number(started) });
     if (answers.length === workers) resolve();
+    else if (answers.length === 1) timers.push(setLongTimer(resolve, OTHERS_MS_MAX));
   });
   await client.connect();
-  const timer = setLongTimer(resolve, timeoutMs);
+  timers.push(setLongTimer(resolve, timeoutMs));
   try {
     await client.query(`LISTEN ${REPLY_CHANNEL}`);
     await client.query("SELECT pg_notify($1, $2)", [WAKE_CHANNEL, `${officeId} ${requestId} ${PASS} ${requestId}`]);
     await answered;
   } finally {
-    timer.cancel();
+    for (const waiting of timers) waiting.cancel();
     await client.end();
   }
   return answers;
