@@ -33,7 +33,7 @@ function whatHappened({ type, role, attempt, details }: JobEvent): Line {
       return [styled("yellow", "to run again"), typeof delayMs === "number" ? ` in ${wait(delayMs)}` : "", reason];
     }
     case "job_priority_changed":
-      return [typeof details["priority"] === "number" ? `has priority ${details["priority"]}` : "has another priority"];
+      return [typeof details["to"] === "number" ? `has priority ${details["to"]}` : "has another priority"];
     case "job_handed_over":
       return [`handed over to ${role}`];
     default:

@@ -63,4 +63,3 @@ export const sinceOf = (job: JobMoments): string => {
       return job.cancelled_at ?? job.completed_at ?? job.created_at;
   }
 };
-

@@ -2,7 +2,8 @@ import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import stringWidth from "string-width";
 import { expect, test } from "vitest";
-import { duration, stopwatch, wait } from "../src/durations.ts";
+import { parseDuration } from "office-contract/duration.ts";
+import { ago, duration, stopwatch, wait, written } from "../src/durations.ts";
 import { cell, paint, printable } from "../src/line.ts";
 
 const unsafe = /[\p{Cc}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u;
@@ -71,3 +72,23 @@ test.each([
   [723_000, "12:03"],
   [3_723_000, "1:02:03"],
 ])("%d ms on a stopwatch are %s", (ms, text) => expect(stopwatch(ms)).toBe(text));
+
+test.each([
+  [-5_000, "now"],
+  [999, "now"],
+  [42_000, "42s ago"],
+  [3 * 60_000 + 59_000, "3m ago"],
+  [5 * 3_600_000, "5h ago"],
+  [49 * 3_600_000, "2d ago"],
+])("%i ms are %s", (ms, words) => {
+  expect(ago(ms)).toBe(words);
+});
+
+test("a written duration is read as what it was", () => {
+  expect([0, 250, 5_400_000, 90_061_001].map(written)).toEqual(["0s", "250ms", "1h30m", "1d1h1m1s1ms"]);
+  fc.assert(
+    fc.property(fc.nat({ max: 366 * 86_400_000 }), (ms) => {
+      expect(parseDuration(written(ms))).toBe(ms);
+    }),
+  );
+});

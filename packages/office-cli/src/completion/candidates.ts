@@ -58,6 +58,8 @@ export function complete(program: Command, words: readonly string[]): Completion
   let office: string | null = null;
   for (const word of flag === null ? before : [...before, flag]) {
     if (waiting !== null) {
+      // As bash has `--office=website`: three words.
+      if (word === "=") continue;
       if (waiting.long === "--office") office = word;
       waiting = null;
       continue;
@@ -67,6 +69,7 @@ export function complete(program: Command, words: readonly string[]): Completion
       if (option.required || option.optional) waiting = option;
       continue;
     }
+    if (word.startsWith("--office=")) office = word.slice("--office=".length);
     if (word.startsWith("-")) continue;
     const next = operands === 0 ? visible(command).find((one) => one.name() === word) : undefined;
     if (next === undefined) operands += 1;
