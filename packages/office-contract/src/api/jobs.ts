@@ -117,7 +117,12 @@ export const submittedSchema = z
 export type Submitted = z.infer<typeof submittedSchema>;
 
 export const jobListSchema = z
-  .strictObject({ jobs: z.array(jobSchema), next_cursor: nextCursorSchema })
+  .strictObject({
+    jobs: z.array(jobSchema),
+    next_cursor: nextCursorSchema.describe(
+      "Null on the last page. Where few of many jobs match, a page may hold fewer than `limit`, or none, and not be the last.",
+    ),
+  })
   .meta({ id: "JobList" });
 
 /** `?status=ready&status=pending` or `?status=ready,pending`. */
