@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isStorableValue, STORABLE } from "../text.ts";
 
 /** A UUID of any version: ids of jobs that another program wrote follow none. Read in lower case, as PostgreSQL writes it. */
 export const idSchema = z.guid({ error: "must be a UUID such as 0199c7a2-6f3e-7b11-9f5e-2d1c4b7a9e10" }).toLowerCase();
@@ -6,12 +7,16 @@ export const idSchema = z.guid({ error: "must be a UUID such as 0199c7a2-6f3e-7b
 /** ISO 8601 in UTC, with milliseconds. */
 export const timestampSchema = z.iso.datetime();
 
-const METADATA_BYTES_MAX = 64 * 1024;
+const METADATA_LENGTH_MAX = 64 * 1024;
 
 /** Any JSON object of a bounded size, for what the caller wants to remember. */
 export const jsonObjectSchema = z
   .record(z.string(), z.unknown())
-  .refine((value) => JSON.stringify(value).length <= METADATA_BYTES_MAX, "must not be larger than 64 KiB as JSON");
+  .refine(
+    (value) => JSON.stringify(value).length <= METADATA_LENGTH_MAX,
+    "must not be longer than 65536 characters as JSON",
+  )
+  .refine(isStorableValue, STORABLE);
 
 export const PAGE_SIZE_DEFAULT = 100;
 export const PAGE_SIZE_MAX = 1_000;

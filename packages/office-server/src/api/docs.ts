@@ -23,7 +23,11 @@ const page = (base: string): string => `<!doctype html>
 </html>
 `;
 
-const START = `SwaggerUIBundle({ url: "openapi.json", dom_id: "#swagger-ui", deepLinking: true, tryItOutEnabled: false });
+const START = `SwaggerUIBundle({
+  url: new URL("../openapi.json", document.currentScript.src).href,
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+});
 `;
 
 /** `/openapi.json` and `/docs`, a page that explains it. Nothing comes from elsewhere. */

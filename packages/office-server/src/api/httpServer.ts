@@ -38,12 +38,9 @@ export class HttpServer {
     const server = this.#server;
     return new Promise((resolve, reject) => {
       server.once("error", ({ code, message }: NodeJS.ErrnoException) => {
-        const where = `${host}:${port}`;
         const reason =
-          code === "EADDRINUSE"
-            ? `${where} is taken: another API may be running; set PORT to another one`
-            : `${where}: ${message}`;
-        reject(new ListenError(`cannot listen on ${reason}`));
+          code === "EADDRINUSE" ? "another program, or another API, has it; set PORT to another one" : message;
+        reject(new ListenError(`cannot listen on ${host}:${port}: ${reason}`));
       });
       server.listen(port, host, () => {
         const { port: actual, family, address } = server.address() as AddressInfo;

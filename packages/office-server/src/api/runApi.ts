@@ -1,11 +1,21 @@
+import { DatabaseUnusableError } from "../db/acquireDatabase.ts";
+import { EmbeddedPostgresError } from "../db/embedded/errors.ts";
+import { MigrationError } from "../db/migrate.ts";
 import { type Config, ConfigError, readConfig } from "../platform/config.ts";
 import { createLogger, type Logger } from "../platform/log.ts";
 import { endWithParent } from "../platform/parentProcess.ts";
+import { ListenError } from "./httpServer.ts";
 import { ApiServer } from "./server.ts";
 
 const DONE = 0;
 const FAILED = 1;
 const WRONG_ENVIRONMENT = 2;
+
+/** What the operator can put right, and needs no stack trace for. */
+const isUnderstood = (error: unknown): error is Error =>
+  [ListenError, DatabaseUnusableError, EmbeddedPostgresError, MigrationError, ConfigError].some(
+    (kind) => error instanceof kind,
+  );
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 
@@ -18,8 +28,9 @@ export function runApi(): void {
   const config = readConfigOrExit();
   const log = createLogger(config.logLevel, process.stderr, { component: "api" });
   const fail = (error: unknown): void => {
-    log.fatal({ err: error }, "the API cannot go on");
-    process.exit(FAILED);
+    if (isUnderstood(error)) log.fatal(error.message);
+    else log.fatal({ err: error }, "the API cannot go on");
+    process.exit(error instanceof ConfigError ? WRONG_ENVIRONMENT : FAILED);
   };
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);

@@ -107,3 +107,14 @@ describe("each address says which methods it takes", () => {
     }
   });
 });
+
+describe("HEAD", () => {
+  const readable = ROUTE_NAMES.filter((name) => routeOf(name).method === "get");
+  test.each(readable)("says of %s what GET would, and ends", async (name) => {
+    const query = name === "getJobLogs" ? "?follow=1" : "";
+    const answer = await api().request("HEAD", addressOf(name, scene.ids, query));
+    const { media = "application/json" } = routeOf(name);
+    expect([answer.status, answer.text]).toEqual([200, ""]);
+    expect(answer.headers.get("content-type")).toContain(media);
+  });
+});

@@ -187,6 +187,22 @@ describe("text on one line", () => {
   });
 });
 
+describe("what callers want remembered", () => {
+  test.each([
+    ["NUL in a text", { deep: [{ text: "a\0b" }] }],
+    ["NUL in a name", { "a\0b": 1 }],
+    ["half of a surrogate pair", { text: "\ud800" }],
+    ["more than is kept", { text: "x".repeat(65_537) }],
+  ])("is refused with %s", async (_case, metadata) => {
+    await changingNothing(api(), async () => {
+      const office = await ask(api(), scene, "createOffice", { json: { name: "n", metadata } });
+      const jobs = await ask(api(), scene, "submitJobs", { json: { jobs: [{ key: "a", command: ["x"], metadata }] } });
+      expect(refusedIn(office)).toContain("body.metadata");
+      expect(refusedIn(jobs)).toContain("body.jobs[0].metadata");
+    });
+  });
+});
+
 describe("numbers below zero", () => {
   test.each(withBody.filter((name) => name !== "setPriority"))("are refused by %s", async (name) => {
     await changingNothing(api(), async () => {

@@ -70,7 +70,7 @@ describe("a start", () => {
     await new Promise<void>((resolve) => taken.listen(0, "127.0.0.1", resolve));
     const { port } = taken.address() as AddressInfo;
     const server = serverWith({ PORT: String(port) });
-    await expect(server.start()).rejects.toThrow(`127.0.0.1:${port} is taken`);
+    await expect(server.start()).rejects.toThrow(`cannot listen on 127.0.0.1:${port}: another program`);
     await server.stop();
     taken.close();
   });
