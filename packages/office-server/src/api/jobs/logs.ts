@@ -8,19 +8,41 @@ import { showJob } from "./presentation.ts";
 
 type LogsCall = Call<"getJobLogs">;
 
+/** Each looks for news twice a second. */
+const FOLLOWERS_MAX = 200;
+/** For how long to stay away when there are so many, in s. */
+const RETRY_AFTER_S = 10;
+let followers = 0;
+
 export const logHandlers: Handlers<"getJobLogs"> = {
   getJobLogs: async (context, call) => {
     const { params, query, request, response } = call;
     const follow = (query.follow === "1" || query.follow === "true") && request.method !== "HEAD";
     await showJob(context.database, params);
-    const ended = new AbortController();
-    response.once("close", () => ended.abort());
-    response.type("text/plain; charset=utf-8").set("X-Accel-Buffering", "no");
-    const source = await sourceOf(context, call, follow, ended.signal);
-    if (source !== null) await write(context, call, source, follow, ended.signal);
-    response.end();
+    if (!follow) return answer(context, call, false);
+    if (followers >= FOLLOWERS_MAX) {
+      response.set("Retry-After", String(RETRY_AFTER_S));
+      throw new Refusal("too_many_requests", `${FOLLOWERS_MAX} follow logs here already; try again later`);
+    }
+    followers += 1;
+    try {
+      await answer(context, call, true);
+    } finally {
+      followers -= 1;
+    }
   },
 };
+
+async function answer(context: ApiContext, call: LogsCall, follow: boolean): Promise<void> {
+  const { response } = call;
+  const ended = new AbortController();
+  response.once("close", () => ended.abort());
+  if (response.closed) return;
+  response.type("text/plain; charset=utf-8").set("X-Accel-Buffering", "no");
+  const source = await sourceOf(context, call, follow, ended.signal);
+  if (source !== null) await write(context, call, source, follow, ended.signal);
+  response.end();
+}
 
 /** The execution that is asked for. One that is followed and has not begun yet is waited for. */
 async function sourceOf(

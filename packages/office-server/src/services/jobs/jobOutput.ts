@@ -1,5 +1,6 @@
 import type { Database, Queryable } from "../../db/connection.ts";
 import { readOutput } from "../../db/output.ts";
+import { monotonicMs } from "../../platform/clock.ts";
 import { setLongTimer } from "../../platform/timers.ts";
 import type { EventHub } from "../events/EventHub.ts";
 
@@ -11,6 +12,7 @@ export interface OutputSource {
 const PIECES_PER_READ = 32;
 /** A look is cheap, and output is stored twice a second. */
 const LOOK_AGAIN_MS = 500;
+const REST_MS = 100;
 const NEWLINE = 0x0a;
 
 /** The execution of a job's attempt (null: the newest); null where there is none yet. */
@@ -82,17 +84,21 @@ export class JobOutput {
   }
 }
 
-/** Resolves when something has changed in an office, or after a moment in any case. */
+/** Resolves when something has changed in an office, or after a moment in any case; not at once, lest a busy office be read all the time. */
 export function change(events: EventHub, officeId: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
+    const restsUntilMs = monotonicMs() + REST_MS;
     const done = (): void => {
       timer.cancel();
       off();
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setLongTimer(done, LOOK_AGAIN_MS);
-    const off = events.onChange(officeId, done);
+    let timer = setLongTimer(done, LOOK_AGAIN_MS);
+    const off = events.onChange(officeId, () => {
+      timer.cancel();
+      timer = setLongTimer(done, restsUntilMs - monotonicMs());
+    });
     signal.addEventListener("abort", done, { once: true });
     if (signal.aborted) done();
   });

@@ -236,6 +236,18 @@ describe("following", () => {
     expect(errors).toEqual([]);
   });
 
+  test("too many at once are told to come again later", async () => {
+    const { office, claimed } = await createRunningJob();
+    const followers = await Promise.all(Array.from({ length: 200 }, () => Following.start(office, "a")));
+    const refused = await read(office, "a", "?follow=1");
+    expect(problemIn(refused)).toMatchObject({ status: 429, code: "too_many_requests" });
+    expect(refused.headers.get("retry-after")).toBe("10");
+    await expect(read(office, "a")).resolves.toMatchObject({ status: 200 });
+    await office.finish(claimed);
+    await Promise.all(followers.map((following) => following.untilEnd()));
+    await expect(read(office, "a", "?follow=1")).resolves.toMatchObject({ status: 200 });
+  });
+
   test("a client that reads nothing is waited for, and then gets all", async () => {
     const { office, claimed } = await createRunningJob();
     const following = await Following.start(office, "a");
