@@ -76,6 +76,11 @@ export class OfficeRun {
     await this.#when(text, () => this.stderr.includes(text) || undefined);
   }
 
+  /** Resolves with the first line of stdout that says this. */
+  async line(text: string): Promise<string> {
+    return this.#when(text, () => this.stdout.find((line) => line.includes(text)));
+  }
+
   /** `type key` of each event, without those that came with the submission. */
   story(...types: EventType[]): string[] {
     return this.events

@@ -61,10 +61,12 @@ export class Service {
   readonly url: string;
   readonly #environment: Readonly<Record<string, string>>;
   readonly #workers: ServiceProcess[] = [];
+  #api: ServiceProcess;
 
-  constructor(folder: OfficeFolder, url: string, environment: Readonly<Record<string, string>>) {
+  constructor(folder: OfficeFolder, api: ServiceProcess, url: string, environment: Readonly<Record<string, string>>) {
     this.folder = folder;
     this.url = url;
+    this.#api = api;
     this.#environment = environment;
     this.client = new ApiClient({ baseUrl: url, token: this.token, fetch });
   }
@@ -78,6 +80,13 @@ export class Service {
     this.#workers.push(worker);
     await worker.url;
     return worker;
+  }
+
+  /** Kills the API, and starts it again where it was. */
+  async restartApi(): Promise<void> {
+    await this.#api.kill("SIGKILL");
+    this.#api = new ServiceProcess(API, this.folder.path, { ...this.#environment, PORT: new URL(this.url).port });
+    await this.#api.url;
   }
 
   /** An office whose jobs run in the test's folder, and its log, followed from the first event on. */
@@ -94,6 +103,7 @@ export class Service {
 
   async stop(): Promise<void> {
     await Promise.all(this.#workers.map((worker) => worker.kill("SIGTERM")));
+    await this.#api.kill("SIGTERM");
   }
 }
 
@@ -174,10 +184,9 @@ async function start(environment: Readonly<Record<string, string>>): Promise<Run
   };
   const folder = new OfficeFolder(path, settings);
   const api = new ServiceProcess(API, path, settings);
-  const service = new Service(folder, await api.url, settings);
+  const service = new Service(folder, api, await api.url, settings);
   const end = async (): Promise<void> => {
     await service.stop();
-    await api.kill("SIGTERM");
     const left = folder.processes();
     await folder.killEverything();
     rmSync(path, { recursive: true, force: true, maxRetries: 5 });

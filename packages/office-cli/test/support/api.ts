@@ -21,7 +21,7 @@ export const clientOf = (answer: Answer): ApiClient =>
     token: "ofk_test",
     fetch: async (input, init) => {
       const body: unknown = typeof init?.body === "string" ? JSON.parse(init.body) : undefined;
-      const url = new URL(String(input));
+      const url = new URL(input instanceof Request ? input.url : input);
       return answer({ method: init?.method ?? "GET", url, headers: new Headers(init?.headers), body });
     },
   });
