@@ -5,6 +5,8 @@ import { onNextTurn, setLongTimer } from "../platform/timers.ts";
 
 /** How long a stop waits for requests that are being answered. */
 const STOP_MS_MAX = 10_000;
+/** Longer than proxies keep a connection: one that we close first would break their next request. */
+const KEEP_ALIVE_MS = 65_000;
 
 /** Raised when the API cannot listen where it is to. */
 export class ListenError extends Error {
@@ -18,7 +20,7 @@ export class HttpServer {
   #stopping: Promise<void> | null = null;
 
   constructor(listener: RequestListener) {
-    this.#server = createServer(listener);
+    this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener);
     this.#server.on("request", (_request, response) => {
       this.#open.add(response);
       response.once("close", () => {

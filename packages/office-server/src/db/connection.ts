@@ -37,7 +37,8 @@ export class Database implements Queryable {
       idleTimeoutMillis: 0,
       // Named by a start-up option, since a pooler in front of the server may not keep what is SET later.
       // The isolation too: who has waited for an office's lock must not see the past, whatever the database's default is.
-      options: `${startOptions} -c search_path=${pg.escapeIdentifier(options.schema)} -c default_transaction_isolation=read\\ committed`,
+      // And how times are written: a database may have a style of its own, which `pg` and our cursors do not read.
+      options: `${startOptions} -c search_path=${pg.escapeIdentifier(options.schema)} -c default_transaction_isolation=read\\ committed -c datestyle=ISO`,
     });
     this.#pool.on("error", (error) => options.onIdleError?.(error));
   }

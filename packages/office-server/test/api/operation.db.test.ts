@@ -96,6 +96,18 @@ describe("a stop", () => {
     await expect(world.request("GET", "/health")).rejects.toThrow("fetch failed");
   });
 
+  test("cuts off what follows a session, so that it is not taken for complete", async () => {
+    const world = await setupApi();
+    const office = await world.createOffice();
+    await office.submit({ a: {} });
+    await office.claimOne();
+    const address = `/api/offices/${office.id}/jobs/${office.idOf("a")}/logs?follow=1`;
+    const output = await fetch(world.url + address, { headers: { authorization: `Bearer ${world.token}` } });
+    expect(output.status).toBe(200);
+    const read = output.text();
+    await Promise.all([world.server.stop(), expect(read).rejects.toThrow("terminated")]);
+  });
+
   test("may be asked for twice, and before a start", async () => {
     const world = await setupApi();
     await Promise.all([world.server.stop(), world.server.stop()]);
