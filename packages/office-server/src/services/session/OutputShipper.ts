@@ -84,6 +84,7 @@ export class OutputShipper {
     await Promise.all([...this.#followed.keys()].map((id) => this.finish(id)));
     this.#timer?.cancel();
     this.#timer = null;
+    this.#due.clear();
     this.#followed.clear();
   }
 
@@ -131,31 +132,42 @@ export class OutputShipper {
   async #gather(): Promise<string[]> {
     const drained: string[] = [];
     let room = STATEMENT_BYTES;
-    for (const [id, allowance] of this.#due) {
-      let left = allowance;
-      while (left > 0 && room > 0) {
-        const data = await this.#readNext(id);
-        if (data === 0) {
-          this.#due.delete(id);
-          if (this.#followed.get(id)?.ended === true) drained.push(id);
-          break;
-        }
-        left -= data;
-        room -= data;
-      }
-      if (left <= 0) this.#due.delete(id);
-      else if (this.#due.has(id)) this.#due.set(id, left);
+    // Those that come to be due meanwhile have their turn in the next round: else this one might never end.
+    const due = [...this.#due.keys()];
+    for (const id of due) {
       if (room <= 0) break;
+      const { bytes, isDrained } = await this.#gatherFrom(id, room);
+      room -= bytes;
+      if (isDrained) drained.push(id);
     }
     return drained;
   }
 
-  /** Returns how many bytes it has added to what is to be sent. */
-  async #readNext(executionId: string): Promise<number> {
+  async #gatherFrom(executionId: string, room: number): Promise<{ bytes: number; isDrained: boolean }> {
+    let bytes = 0;
     const session = this.#followed.get(executionId);
+    if (session === undefined) this.#due.delete(executionId);
+    else {
+      while (bytes < room) {
+        const { ended } = session;
+        const length = await this.#readNext(executionId, session);
+        bytes += length;
+        const allowance = (this.#due.get(executionId) ?? 0) - length;
+        this.#due.set(executionId, allowance);
+        // It may have written and ended while its file was looked at.
+        if ((length > 0 && allowance > 0) || ended !== session.ended) continue;
+        this.#due.delete(executionId);
+        return { bytes, isDrained: length === 0 && ended };
+      }
+    }
+    return { bytes, isDrained: false };
+  }
+
+  /** Returns how many bytes it has added to what is to be sent. */
+  async #readNext(executionId: string, session: Followed): Promise<number> {
     try {
-      const piece = (await session?.follower.read(PIECE_BYTES)) ?? null;
-      if (session === undefined || piece === null) return 0;
+      const piece = await session.follower.read(PIECE_BYTES);
+      if (piece === null) return 0;
       this.#unsent.push({ executionId, ...piece });
       const { length } = piece.data;
       session.restsUntilMs = Math.max(session.restsUntilMs, monotonicMs()) + length / BYTES_PER_MS;

@@ -77,6 +77,11 @@ function setup({ intervalMs = NEVER_MS, patienceMs = NEVER_MS } = {}) {
   return { database, shipper, warnings, sessionsDirectory, create, write, start };
 }
 
+const nextTurn = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+
 async function stored(id: string): Promise<string> {
   const pieces = await readOutput(world().database, id, { from: 0, limit: 1_000 });
   return Buffer.concat(pieces.map(({ data }) => data)).toString();
@@ -90,6 +95,21 @@ test("what a session writes is stored while it runs, and the rest when it ends",
   write(id, "and goodbye\n");
   await shipper.finish(id);
   await expect(stored(id)).resolves.toBe("hello\nand goodbye\n");
+});
+
+test("whenever a session writes and ends, everything is stored", async () => {
+  const { shipper, start, write } = setup({ intervalMs: 1 });
+  const sessions = Array.from({ length: 60 }, async (_, index) => {
+    const id = start("begin\n");
+    for (let turn = 0; turn < index; turn++) {
+      await nextTurn();
+      write(id, `${turn}\n`);
+    }
+    await shipper.finish(id);
+    const turns = Array.from({ length: index }, (_turn, turn) => `${turn}\n`);
+    await expect(stored(id)).resolves.toBe(["begin\n", ...turns].join(""));
+  });
+  await Promise.all(sessions);
 });
 
 test("sessions that end together share a statement", async () => {
