@@ -1,56 +1,13 @@
 import { jobSchema } from "office-contract/api/jobs.ts";
 import { jobEventSchema } from "office-contract/events.ts";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { OfficeRun } from "./support/officeRun.ts";
-import { type Service, setup, setupFile } from "./support/service.ts";
-
-/** Runs `office` against a service, as from another machine: with nothing but its address and a key. */
-class Shell {
-  readonly service: Service;
-  readonly #environment: Readonly<Record<string, string>>;
-
-  constructor(service: Service, environment: Readonly<Record<string, string>> = {}) {
-    this.service = service;
-    this.#environment = { OFFICE_URL: service.url, ...environment };
-  }
-
-  start(...args: string[]): OfficeRun {
-    return this.service.folder.start(args, this.#environment);
-  }
-
-  /** Runs a command to its end, which must be a good one. Returns the lines of its output. */
-  async run(...args: string[]): Promise<string[]> {
-    const run = this.start(...args);
-    const exit = await run.exit;
-    expect({ args, exit, stderr: exit === 0 ? "" : run.stderr }).toEqual({ args, exit: 0, stderr: "" });
-    return run.stdout;
-  }
-
-  async json<T>(...args: string[]): Promise<T[]> {
-    return (await this.run(...args, "--json")).map((line) => JSON.parse(line) as T);
-  }
-
-  /** Runs a command that must fail. Returns what it says. */
-  async fail(exit: 1 | 2, ...args: string[]): Promise<string> {
-    const run = this.start(...args);
-    expect({ args, exit: await run.exit, stdout: run.stdout }).toEqual({ args, exit, stdout: [] });
-    expect(run.stderr).not.toMatch(/\n\s+at |node:internal/);
-    return run.stderr;
-  }
-}
+import { setup, setupFile } from "./support/service.ts";
+import { Shell, shellFor } from "./support/shell.ts";
 
 /** A service without a worker, in which nothing starts; and one with a worker. Each test has an office of its own in it. */
 const idle = setupFile();
 const busy = setupFile();
 beforeAll(() => busy().startWorker());
-
-let offices = 0;
-
-/** A shell for which an office of its own is meant where none is named. */
-function shellFor(service: Service): { shell: Shell; office: string } {
-  const office = `office-${++offices}`;
-  return { shell: new Shell(service, { OFFICE: office }), office };
-}
 
 interface Listed {
   id: string;
@@ -105,8 +62,8 @@ describe("a plan that is handed to the service", () => {
     expect(words).toMatch(/^2 jobs submitted to office website as task [\w-]{36}\n.*office jobs -o website --task/);
     await shell.run("submit", "b.yaml");
     await shell.run("submit", "b.yaml", "--office", "shop");
-    const offices = await shell.json<{ name: string }>("offices");
-    expect(offices.map(({ name }) => name)).toEqual(["website", "b", "shop"]);
+    const found = await shell.json<{ name: string }>("offices");
+    expect(found.map(({ name }) => name)).toEqual(["website", "b", "shop"]);
     expect(await shell.json("jobs", "-o", "website")).toHaveLength(4);
 
     expect(await shell.fail(2, "jobs")).toBe(
@@ -166,7 +123,7 @@ describe("jobs", () => {
     expect(await shell.json("show", id.slice(0, -1))).toMatchObject([{ id }]);
     const table = await shell.run("jobs");
     expect(table[0]).toMatch(/^KEY +STATUS +ROLE +TRY +SINCE +ID +TASK +NOTE$/);
-    expect(table.join("\n")).not.toMatch(/\t|\u001B/);
+    expect(table.join("\n")).not.toMatch(/[^\P{Cc}\n]/u);
 
     expect(await shell.fail(2, "show", "nothing")).toBe(
       'office: there is no job "nothing" in this office; a job is named by its key or its id\n',
@@ -244,106 +201,4 @@ describe("jobs", () => {
     expect(await shell.json("jobs", "-s", "processing")).toHaveLength(1);
     await shell.run("cancel", "--all");
   });
-});
-
-/** A shell in whose office there is one job, `a`, that waits. */
-async function withOneJob(service = idle(), key = "a"): Promise<{ shell: Shell; office: string }> {
-  const { shell, office } = shellFor(service);
-  shell.service.folder.plan({ office, jobs: [{ key, run: "true" }] }, `${office}.yaml`);
-  await shell.run("submit", `${office}.yaml`);
-  return { shell, office };
-}
-
-describe("offices", () => {
-  test("are paused, resumed, archived, looked at and configured", async () => {
-    const { shell, office } = await withOneJob();
-    expect(await shell.run("pause", office)).toEqual([
-      `office ${office} is paused: nothing new starts, what runs goes on to its end`,
-    ]);
-    expect(await shell.json("resume", office)).toMatchObject([{ name: office, status: "active" }]);
-    expect(await shell.run("process")).toEqual(["0 jobs became ready, 0 sessions started"]);
-    expect(await shell.run("config", "maxConcurrentByRole.BE=2", "defaultTimeout=45m")).toEqual(
-      expect.arrayContaining(["maxConcurrentByRole.BE=2", "defaultTimeout=45m"]),
-    );
-    expect(await shell.json("config", "maxConcurrentByRole.BE=")).toMatchObject([{ maxConcurrentByRole: {} }]);
-    expect(await shell.fail(2, "config", "maxConcurrentJobs=0")).toBe("office: maxConcurrentJobs must be 1 or more\n");
-    await shell.run("archive", office);
-    expect(await shell.json("jobs", "-s", "cancelled")).toHaveLength(1);
-  });
-
-  test("tell of their events as these come, through an API that starts again", async () => {
-    const { shell } = await withOneJob(await setup());
-    const follower = shell.start("events", "-f", "--after", "0", "--json");
-    await follower.event("job_created", "a");
-    await shell.service.restartApi();
-    await shell.run("priority", "a", "-1");
-    await follower.event("job_priority_changed", "a");
-    follower.signalGroup("SIGINT");
-    expect(await follower.exit).toBe(130);
-    expect(follower.events.map(({ seq }) => seq)).toEqual(follower.events.map((_, index) => index + 1));
-  });
-});
-
-describe("keys", () => {
-  test("are made for an office, open nothing else, and are revoked", async () => {
-    const { shell, office } = await withOneJob();
-    const { office: secret } = await withOneJob();
-    const [token = ""] = await shell.run("keys", "create", "dashboard", "--read", "-o", office);
-    expect(token).toMatch(/^ofk_[\w-]{43}$/);
-
-    const reader = new Shell(shell.service, { OFFICE_TOKEN: token });
-    expect(await reader.json("jobs")).toMatchObject([{ key: "a" }]);
-    expect(await reader.fail(2, "jobs", "-o", secret)).toContain(
-      `no office "${secret}" that this key opens; there is ${office}`,
-    );
-    expect(await reader.fail(1, "cancel", "a")).not.toBe("");
-    expect(await reader.fail(1, "keys")).not.toBe("");
-
-    const [, key] = await shell.json<{ name: string; access: string }>("keys");
-    expect(key).toMatchObject({ name: "dashboard", access: "read" });
-    expect(await shell.run("keys", "revoke", "dashboard")).toEqual(['key "dashboard" is revoked']);
-    expect(await reader.fail(1, "jobs")).toContain(
-      "does not take the key in OFFICE_TOKEN: it is another API's, or was revoked",
-    );
-    expect(await shell.fail(2, "keys", "revoke", "dashboard")).toContain('there is no key "dashboard" in use');
-  });
-
-  test("that are missing are asked for, with where they were looked for", async () => {
-    const { shell } = shellFor(idle());
-    const stranger = new Shell(shell.service, { OFFICE_HOME: shell.service.folder.at("elsewhere") });
-    expect(await stranger.fail(1, "jobs")).toContain(
-      `none was found (OFFICE_TOKEN is not set, and ${shell.service.folder.at("elsewhere", "token")} is not there)`,
-    );
-  });
-});
-
-test("webhooks are added, switched and removed", async () => {
-  const { shell } = await withOneJob();
-  const url = "https://example.com/hook";
-  const [secret] = await shell.run("webhooks", "add", url, "--events", "failed,job_timeout");
-  expect(secret).toMatch(/^whsec_/);
-  expect(await shell.json("webhooks")).toMatchObject([{ url, events: ["job_failed", "job_timeout"], enabled: true }]);
-  expect(await shell.json("webhooks", "disable", url)).toMatchObject([{ enabled: false }]);
-  expect(await shell.json("webhooks", "enable", url)).toMatchObject([{ enabled: true }]);
-  expect(await shell.fail(2, "webhooks", "add", url, "--events", "never")).toContain('there is no event "never"');
-  expect((await shell.run("webhooks", "remove", url))[0]).toContain(`to ${url} is removed`);
-  expect(await shell.fail(2, "webhooks", "remove", url)).toContain("has no webhook");
-});
-
-test("what may be typed is known: commands, options, and what there is in the service", async () => {
-  const { shell, office } = await withOneJob(idle(), "build it");
-  expect(await shell.run("complete", "--", "logs", "bu")).toEqual(["build it\tready: build it"]);
-  expect(await shell.run("complete", "--", "jobs", `--office=${office}`)).toEqual([`--office=${office}\tactive`]);
-  expect(await shell.run("complete", "--", "run", "")).toEqual([":files"]);
-  const nowhere = new Shell(shell.service, { OFFICE_URL: "http://127.0.0.1:1" });
-  expect(await nowhere.run("complete", "--", "logs", "bu")).toEqual([]);
-});
-
-test("an API that does not answer ends with 1, and with what to do", async () => {
-  const shell = new Shell(idle(), { OFFICE_URL: "http://127.0.0.1:1" });
-  for (const args of [["jobs"], ["events", "-f"], ["logs", "a", "-f"], ["keys"]]) {
-    expect(await shell.fail(1, ...args)).toMatch(
-      /^office: nothing answers at http:\/\/127\.0\.0\.1:1 \([^\n]*\): start it with `[^\n]*office up`, or set OFFICE_URL to where it runs\n$/,
-    );
-  }
 });
