@@ -136,7 +136,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     port: data.PORT,
     schedulerPort: data.SCHEDULER_PORT,
     workerName: data.WORKER_ID,
-    publicUrl: withoutSlash(data.PUBLIC_URL ?? `http://${data.HOST}:${data.PORT}`),
+    publicUrl: withoutSlash(data.PUBLIC_URL ?? `http://${hostInUrl(data.HOST)}:${data.PORT}`),
     allowedHosts: data.ALLOWED_HOSTS,
     allowRun: data.ALLOW_RUN,
     allowPrivateWebhooks: data.WEBHOOK_ALLOW_PRIVATE,
@@ -168,6 +168,9 @@ function describeProblem(issue: z.core.$ZodIssue, environment: Record<string, st
   const value = SECRET.test(name) ? "set to something that is wrong" : `"${environment[name]}"`;
   return withoutPasswords(`${name} is ${value}; it ${issue.message}`);
 }
+
+/** An IPv6 address is in brackets there. */
+const hostInUrl = (host: string): string => (host.includes(":") ? `[${host}]` : host);
 
 const withoutSlash = (address: string): string => address.replace(/\/+$/, "");
 
