@@ -22,16 +22,30 @@ describe("offices", () => {
     expect(await shell.json("jobs", "-s", "cancelled")).toHaveLength(1);
   });
 
-  test("tell of their events as these come, through an API that starts again", async () => {
-    const { shell } = await withOneJob(await setup());
-    const follower = shell.start("events", "-f", "--after", "0", "--json");
-    await follower.event("job_created", "a");
+  test("are followed, events and output, through an API that is killed and starts again", async () => {
+    const { shell, office } = shellFor(await setup());
+    const { folder } = shell.service;
+    const run = "echo before; until [ -e go ]; do sleep 0.05; done; echo after";
+    folder.plan({ office, jobs: [{ key: "a", run }] });
+    await shell.run("submit", "plan.yaml");
+    await shell.service.startWorker();
+    const events = shell.start("events", "-f", "--after", "0", "--json");
+    await events.event("job_started", "a");
+    const logs = shell.start("logs", "a", "-f");
+    await logs.line("before");
     await shell.service.restartApi();
-    await shell.run("priority", "a", "-1");
-    await follower.event("job_priority_changed", "a");
-    follower.signalGroup("SIGINT");
-    expect(await follower.exit).toBe(130);
-    expect(follower.events.map(({ seq }) => seq)).toEqual(follower.events.map((_, index) => index + 1));
+    folder.write("go", "");
+    await events.event("job_completed", "a");
+    expect(await logs.exit, logs.stderr).toBe(0);
+    expect(logs.stdout).toEqual(["before", "after"]);
+    events.signalGroup("SIGINT");
+    expect(await events.exit).toBe(130);
+    expect(events.story("job_created", "job_ready", "job_started", "job_completed")).toEqual([
+      "created a",
+      "ready a",
+      "started a",
+      "completed a",
+    ]);
   });
 });
 

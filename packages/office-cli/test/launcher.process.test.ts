@@ -26,7 +26,7 @@ ln -s "$REAL_NODE" node_modules/node/bin/node
 echo {} >node_modules/.package-lock.json
 `;
 
-const MAIN = `console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd() }));`;
+const MAIN = `console.log(JSON.stringify({ args: process.argv.slice(2), cwd: process.cwd(), typed: process.env.OFFICE_COMMAND }));`;
 
 /** A repository in which only the launcher is real. */
 function setup({ npm = NPM }: { npm?: string | null } = {}) {
@@ -50,6 +50,7 @@ function setup({ npm = NPM }: { npm?: string | null } = {}) {
   return {
     folder,
     root,
+    bin,
     office: (args: string[] = [], program = join(root, "office"), cwd = folder) =>
       spawnSync(program, args, { encoding: "utf8", env, cwd }),
     officeAtOnce: () => promisify(execFile)(join(root, "office"), [], { env }),
@@ -67,7 +68,7 @@ function setup({ npm = NPM }: { npm?: string | null } = {}) {
 test("installs on first use, says so on standard error, and passes everything on", () => {
   const { office, folder, installations } = setup();
   const first = office(["run", "a plan.yaml", "", "$HOME"]);
-  expect(JSON.parse(first.stdout)).toEqual({ args: ["run", "a plan.yaml", "", "$HOME"], cwd: folder });
+  expect(JSON.parse(first.stdout)).toMatchObject({ args: ["run", "a plan.yaml", "", "$HOME"], cwd: folder });
   expect(first.stderr).toBe("office: installing what is missing; this takes a moment, and only the first time\n");
   expect(office()).toMatchObject({ status: 0, stderr: "" });
   expect(installations()).toBe(1);
@@ -80,6 +81,16 @@ test("is found through links, from any folder", () => {
   const { stdout, status } = office(["check"], join(root, "absolute"), tmpdir());
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ args: ["check"] });
+});
+
+test("knows what was typed: a path as it is, and a bare name where it was found by PATH", () => {
+  const { office, root, bin } = setup();
+  const typed = (program: string, cwd: string): unknown => JSON.parse(office([], program, cwd).stdout).typed;
+  expect(typed(join(root, "office"), root)).toBe(join(root, "office"));
+  expect(typed("./office", root)).toBe("./office");
+  expect(typed("../office", join(root, "packages"))).toBe("../office");
+  symlinkSync(join(root, "office"), join(bin, "office"));
+  expect(typed("office", root)).toBe("office");
 });
 
 test("installs again when the lock file has changed, and not when only its time has", () => {

@@ -9,27 +9,85 @@ function office(args: string[], environment: Record<string, string> = {}) {
   return spawnSync(process.execPath, [main, ...args], { encoding: "utf8", env });
 }
 
-test("--help names every command, its environment and its exit codes", () => {
-  const { status, stdout, stderr } = office(["--help"]);
-  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  for (const word of [
+const COMMANDS = [
+  ...[
     "run",
     "check",
+    "up",
+    "api",
+    "worker",
     "migrate",
-    "DATABASE_URL",
-    "OFFICE_HOME",
-    "LOG_LEVEL",
-    "Exit codes",
-    "Examples",
-  ]) {
-    expect(stdout).toContain(word);
+    "submit",
+    "jobs",
+    "show",
+    "logs",
+    "cancel",
+    "retry",
+    "priority",
+  ],
+  ...["timeout", "assign", "stats", "events", "config", "offices", "pause", "resume", "archive", "process", "keys"],
+  ...["webhooks", "completion"],
+];
+
+test.each([["--help"], ["help"]])("%s names every command, the environment and the exit codes", (word) => {
+  const { status, stdout, stderr } = office([word]);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
+  for (const name of ["DATABASE_URL", "OFFICE_HOME", "OFFICE_URL", "OFFICE_TOKEN", "PORT", "LOG_LEVEL"]) {
+    expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
   }
+  expect(stdout).toContain("Exit codes:");
+  expect(stdout).not.toContain("(default: false)");
+  expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThan(100);
 });
 
-test.each(["run", "check", "migrate"])("%s --help explains the command", (command) => {
+test.each(["run", "check", "migrate", "up", "jobs", "logs", "config"])("%s --help explains the command", (command) => {
   const { status, stdout } = office([command, "--help"]);
   expect(status).toBe(0);
   expect(stdout).toContain(`Usage: office ${command}`);
+  expect(office(["help", command]).stdout).toBe(stdout);
+});
+
+test.each([
+  ["webhooks", "add", "--help"],
+  ["keys", "create", "--help"],
+])("%s %s explains itself", (...args) => {
+  expect(office(args)).toMatchObject({ status: 0, stderr: "" });
+});
+
+test("help needs nothing but the list of commands: neither schemas nor a database's driver are loaded", () => {
+  const program = `
+    const { registerHooks } = await import("node:module");
+    const loaded = [];
+    registerHooks({ load(url, context, next) { loaded.push(url); return next(url, context); } });
+    process.argv = [process.argv[0], "office", "--help"];
+    process.stdout.write = () => true;
+    process.on("exit", () => process.stderr.write(loaded.join("\\n")));
+    await import(${JSON.stringify(main)});`;
+  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+  const others = stderr.split("\n").filter((url) => !/^node:|\/office-cli\/|\/node_modules\/commander\//.test(url));
+  expect(stderr).toContain("/program/program.ts");
+  expect(others).toEqual([]);
+});
+
+test.each(["bash", "zsh", "fish"])("completion for %s is a script, and evaluates nothing that was typed", (shell) => {
+  const { status, stdout } = office(["completion", shell]);
+  expect(status).toBe(0);
+  expect(stdout).toContain("complete --");
+  expect(stdout).not.toContain("eval");
+});
+
+test("bash completes commands, and takes what was typed for words", () => {
+  const launcher = join(import.meta.dirname, "../../../office");
+  const complete = (...words: string[]): string => {
+    const script = `eval "$("$1" completion bash)"
+      COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _office_complete; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return spawnSync("bash", ["-c", script, "bash", launcher, ...words], { encoding: "utf8" }).stdout;
+  };
+  expect(complete("che")).toBe("check\n");
+  expect(complete("jobs", "--status", "=", "pro")).toBe("processing\n");
+  expect(complete("config", "maxR")).toBe("maxRetries=\n");
+  expect(complete("$(exit 3)", "`exit 3`", "")).toBe("\n");
 });
 
 test("--version", () => {
@@ -42,6 +100,8 @@ describe("wrong usage ends with 2 and says what is wrong", () => {
     ["an unknown option", ["run", "plan.yaml", "--jsn"], "Did you mean --json?"],
     ["no plan", ["run"], "missing required argument 'plan'"],
     ["too much", ["check", "a.yaml", "b.yaml"], "too many arguments"],
+    ["no number", ["up", "--workers", "many"], "It must be a whole number from 0 to 64."],
+    ["no shell", ["completion", "tcsh"], "completion is for bash, zsh, fish"],
     ["no command", [], "Usage: office"],
   ])("%s", (_, args, message) => {
     const { status, stdout, stderr } = office(args);
