@@ -1,3 +1,4 @@
+import type { EventType } from "office-contract/vocabulary.ts";
 import type { Queryable } from "./connection.ts";
 
 /** A place in an office's log from which one process may deliver, for as long as its lease lasts. */
@@ -13,6 +14,12 @@ export interface Place {
 /** How long a process may take between two signs of life, in s. */
 const LEASE_S = 60;
 const FORGOTTEN_AFTER_DAYS = 5;
+
+/** Of a place `u`, or none: nobody delivers from it, and it is not put off. */
+const IS_FREE = `(u.leased_until IS NULL OR u.leased_until <= scheduler_now())
+  AND (u.retry_at IS NULL OR u.retry_at <= scheduler_now())`;
+/** Places are not worth waiting for the disk: should the server crash, a few events go out once more. */
+const WITHOUT_WAITING = "(SELECT set_config('synchronous_commit', 'off', true)) AS s";
 
 /**
  * Makes a consumer of the logs of all offices known, or says that it is still there. One that is new begins with what comes
@@ -47,6 +54,8 @@ export async function forgetConsumers(database: Queryable): Promise<void> {
 export interface PlaceSearch {
   /** The first word of the consumers' ids. */
   kind: string;
+  /** The types of events that concern them (none named: all); webhooks say so themselves. */
+  types: readonly EventType[];
   /** Only in these; null: in all. */
   officeIds: readonly string[] | null;
   leasedBy: string;
@@ -56,38 +65,53 @@ export interface PlaceSearch {
 }
 
 /**
- * Leases places behind which there are events to deliver now, those first that have waited longest. A few index probes for
- * each place that is looked at.
+ * Leases places behind which there are events to deliver now, those first that have waited longest. Where nothing that has
+ * happened concerns the consumer, its place passes over that. A few index probes for each place that is looked at, and for
+ * those that are behind a look at what is new.
  */
 export async function leasePlaces(database: Queryable, search: PlaceSearch): Promise<Place[]> {
-  const { kind, officeIds, leasedBy, soundMax, failingMax } = search;
+  const { kind, types, officeIds, leasedBy, soundMax, failingMax } = search;
   const anywhere = officeIds === null;
   const rows = await database.query<Place & { seq: string }>(
     anywhere ? "lease_places" : "lease_places_in",
-    `WITH due AS MATERIALIZED (
+    `WITH behind AS MATERIALIZED (
        SELECT c.id AS consumer_id, o.id AS office_id, COALESCE(u.seq, 0) AS seq, COALESCE(u.failures, 0) AS failures,
-         u.leased_until
+         u.leased_until, n.seq AS newest, COALESCE(w.events, $5) AS types
        FROM scheduler_consumers c
+       LEFT JOIN scheduler_webhooks w ON w.consumer_id = c.id
        CROSS JOIN LATERAL (
          SELECT c.office_id AS id WHERE c.office_id IS NOT NULL
          UNION ALL SELECT x.id FROM offices x WHERE c.office_id IS NULL
        ) o
        LEFT JOIN scheduler_cursors u ON u.consumer_id = c.id AND u.office_id = o.id
-       WHERE split_part(c.id, ' ', 1) = $1 AND c.enabled ${anywhere ? "" : "AND o.id = ANY ($5)"}
-         AND (u.leased_until IS NULL OR u.leased_until <= scheduler_now())
-         AND (u.retry_at IS NULL OR u.retry_at <= scheduler_now())
-         AND (SELECT e.seq FROM job_events e WHERE e.office_id = o.id ORDER BY e.seq DESC LIMIT 1) > COALESCE(u.seq, 0)
+       CROSS JOIN LATERAL (
+         SELECT e.seq FROM job_events e WHERE e.office_id = o.id ORDER BY e.seq DESC LIMIT 1
+       ) n
+       WHERE split_part(c.id, ' ', 1) = $1 AND c.enabled ${anywhere ? "" : "AND o.id = ANY ($6)"}
+         AND n.seq > COALESCE(u.seq, 0) AND ${IS_FREE}
+     ), found AS MATERIALIZED (
+       SELECT b.*, b.types = '{}' OR EXISTS (
+         SELECT 1 FROM job_events e
+         WHERE e.office_id = b.office_id AND e.seq > b.seq AND e.seq <= b.newest AND e.type = ANY (b.types)
+       ) AS is_concerned
+       FROM behind b
+     ), passed AS (
+       INSERT INTO scheduler_cursors AS u (consumer_id, office_id, seq)
+       SELECT f.consumer_id, f.office_id, f.newest FROM found f, ${WITHOUT_WAITING} WHERE NOT f.is_concerned
+       ON CONFLICT (consumer_id, office_id) DO UPDATE SET seq = EXCLUDED.seq, failures = 0, failing_since = NULL,
+         last_error = NULL, retry_at = NULL
+       WHERE u.seq < EXCLUDED.seq AND ${IS_FREE}
      ), chosen AS (
-       (SELECT * FROM due d WHERE d.failures = 0 ORDER BY d.leased_until NULLS FIRST LIMIT $3)
+       (SELECT * FROM found f WHERE f.is_concerned AND f.failures = 0 ORDER BY f.leased_until NULLS FIRST LIMIT $3)
        UNION ALL
-       (SELECT * FROM due d WHERE d.failures > 0 ORDER BY d.leased_until NULLS FIRST LIMIT $4)
+       (SELECT * FROM found f WHERE f.is_concerned AND f.failures > 0 ORDER BY f.leased_until NULLS FIRST LIMIT $4)
      )
      INSERT INTO scheduler_cursors AS u (consumer_id, office_id, seq, leased_by, leased_until)
      SELECT h.consumer_id, h.office_id, h.seq, $2, scheduler_now() + interval '${LEASE_S} s' FROM chosen h
      ON CONFLICT (consumer_id, office_id) DO UPDATE SET leased_by = EXCLUDED.leased_by, leased_until = EXCLUDED.leased_until
-     WHERE (u.leased_until IS NULL OR u.leased_until <= scheduler_now()) AND (u.retry_at IS NULL OR u.retry_at <= scheduler_now())
+     WHERE ${IS_FREE}
      RETURNING u.consumer_id, u.office_id, u.seq, u.failures`,
-    [kind, leasedBy, soundMax, failingMax, ...(anywhere ? [] : [officeIds])],
+    [kind, leasedBy, soundMax, failingMax, types, ...(anywhere ? [] : [officeIds])],
   );
   return rows.map((row) => ({ ...row, seq: Number(row.seq) }));
 }
@@ -118,11 +142,10 @@ export async function advancePlace(
 ): Promise<boolean> {
   const rows = await database.query(
     "advance_place",
-    // Not worth waiting for the disk: should the server crash, a few events go out once more.
     `UPDATE scheduler_cursors u SET seq = $5, failures = 0, failing_since = NULL, last_error = NULL,
        retry_at = CASE WHEN $6 > 0 THEN scheduler_now() + $6::float8 * interval '1 ms' END,
        leased_until = scheduler_now() + interval '${LEASE_S} s'
-     FROM (SELECT set_config('synchronous_commit', 'off', true)) AS s
+     FROM ${WITHOUT_WAITING}
      WHERE u.consumer_id = $1 AND u.office_id = $2 AND u.leased_by = $3 AND u.seq = $4
      RETURNING 1`,
     [place.consumer_id, place.office_id, leasedBy, place.seq, to, restMs],
@@ -135,7 +158,7 @@ export async function releasePlace(database: Queryable, place: Place, leasedBy: 
   await database.query(
     "release_place",
     `UPDATE scheduler_cursors u SET leased_by = NULL, leased_until = scheduler_now()
-     FROM (SELECT set_config('synchronous_commit', 'off', true)) AS s
+     FROM ${WITHOUT_WAITING}
      WHERE u.consumer_id = $1 AND u.office_id = $2 AND u.leased_by = $3`,
     [place.consumer_id, place.office_id, leasedBy],
   );

@@ -93,7 +93,7 @@ CREATE TABLE scheduler_cursors (
   leased_by text,
   leased_until timestamptz,
   PRIMARY KEY (consumer_id, office_id)
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX scheduler_cursors_by_office ON scheduler_cursors (office_id);
 CREATE INDEX scheduler_cursors_due ON scheduler_cursors (consumer_id, retry_at) WHERE retry_at IS NOT NULL;
 

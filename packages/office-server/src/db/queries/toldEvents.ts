@@ -1,7 +1,7 @@
 import type { JobEvent } from "office-contract/events.ts";
 import type { EventType } from "office-contract/vocabulary.ts";
 import type { Queryable } from "../connection.ts";
-import { EVENT_COLUMNS, type EventRow, eventOf, lastEventSeq } from "./eventsAfter.ts";
+import { EVENT_COLUMNS, type EventRow, eventOf } from "./eventsAfter.ts";
 
 /** So far ahead an office's log is looked through for events of some types in one go. */
 const LOOKED_THROUGH = 10_000;
@@ -19,18 +19,26 @@ export async function nextEvents(
   officeId: string,
   { after, types, limit }: { after: number; types: readonly EventType[]; limit: number },
 ): Promise<NextEvents> {
-  // Asked first: whatever has a number up to this one is there when the next statement looks.
-  const newest = await lastEventSeq(database, officeId);
-  const lookedThrough = Math.min(newest, after + LOOKED_THROUGH);
-  const rows = await database.query<EventRow>(
+  const rows = await database.query<{ up_to: string | null } & (EventRow | { seq: null })>(
     "next_events",
-    `SELECT ${EVENT_COLUMNS} FROM job_events
-     WHERE office_id = $1 AND seq > $2 AND seq <= $3 AND ($4::text[] = '{}' OR type = ANY ($4)) ORDER BY seq LIMIT $5`,
-    [officeId, after, lookedThrough, types, limit],
+    `SELECT n.up_to, e.* FROM (
+       SELECT LEAST(max(l.seq), $2 + ${LOOKED_THROUGH}) AS up_to FROM job_events l WHERE l.office_id = $1
+     ) n
+     LEFT JOIN LATERAL (
+       SELECT ${EVENT_COLUMNS} FROM job_events
+       WHERE office_id = $1 AND seq > $2 AND seq <= n.up_to AND ($3::text[] = '{}' OR type = ANY ($3))
+       ORDER BY seq LIMIT $4
+     ) e ON true`,
+    [officeId, after, types, limit],
   );
-  const events = rows.map(eventOf);
+  const events: JobEvent[] = [];
+  let upTo = after;
+  for (const { up_to: lookedThrough, ...row } of rows) {
+    upTo = Number(lookedThrough ?? after);
+    if (row.seq !== null) events.push(eventOf(row));
+  }
   const last = events.at(-1);
-  return { events, upTo: last !== undefined && events.length === limit ? last.seq : lookedThrough };
+  return { events, upTo: last !== undefined && events.length === limit ? last.seq : upTo };
 }
 
 /** A job as those are told of it who hear of its events: as it is now. */

@@ -1,6 +1,7 @@
 import { ensureConsumer, forgetConsumers, nextAttemptInMs } from "../../db/consumerRows.ts";
 import { Database } from "../../db/connection.ts";
 import { Listener } from "../../db/wakeups.ts";
+import { monotonicMs } from "../../platform/clock.ts";
 import type { Config } from "../../platform/config.ts";
 import { newId } from "../../platform/ids.ts";
 import type { Logger } from "../../platform/log.ts";
@@ -40,6 +41,8 @@ const GRACE_MS = 3 * SECOND_MS;
 const CONNECTIONS = 2;
 /** Under load, changes are gathered for so long. */
 const GATHER_MS = 50;
+/** After a look there is a rest that is so many times as long. */
+const RESTS = 10;
 /** More offices than this are looked through as all. */
 const OFFICES_MAX = 100;
 /** In place of an office: all of them. */
@@ -60,6 +63,7 @@ export class EventDelivery {
   readonly #upkeep: Repetition;
   readonly #woken = new Set<string>();
   #resting: Timer | null = null;
+  #isLooking = false;
   #looking: Promise<void> = Promise.resolve();
   #state: "new" | "running" | "stopped" = "new";
 
@@ -116,12 +120,24 @@ export class EventDelivery {
 
   #wake(officeId: string): void {
     this.#woken.add(officeId);
-    if (this.#state !== "running" || this.#resting !== null) return;
-    this.#resting = setLongTimer(() => {
-      this.#resting = null;
-      if (this.#woken.size > 0) this.#wake(officeId);
-    }, GATHER_MS);
-    this.#looking = this.#looking.then(() => this.#look());
+    if (this.#state !== "running" || this.#isLooking || this.#resting !== null) return;
+    this.#looking = this.#lookAndRest();
+  }
+
+  async #lookAndRest(): Promise<void> {
+    this.#isLooking = true;
+    const startMs = monotonicMs();
+    await this.#look();
+    this.#isLooking = false;
+    if (this.#state !== "running") return;
+    this.#resting = setLongTimer(
+      () => {
+        this.#resting = null;
+        const [officeId] = this.#woken;
+        if (officeId !== undefined) this.#wake(officeId);
+      },
+      Math.max((monotonicMs() - startMs) * RESTS, GATHER_MS),
+    );
   }
 
   async #look(): Promise<void> {

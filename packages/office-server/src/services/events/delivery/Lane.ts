@@ -52,13 +52,13 @@ export class Lane {
   /** Begins to deliver wherever there is something to deliver, in some offices or (null) in all. */
   async look(officeIds: readonly string[] | null): Promise<void> {
     const { consumer, database, leasedBy } = this.#options;
-    const { kind, slots } = consumer;
+    const { kind, types, slots } = consumer;
     const running = [...this.#running.values()];
     const failing = running.filter(({ failures }) => failures > 0).length;
     const soundMax = Math.max(slots - (running.length - failing), 0);
     const failingMax = Math.max(slots / 2 - failing, 0);
     if (this.#stopped) return;
-    const leased = await leasePlaces(database, { kind, officeIds, leasedBy, soundMax, failingMax });
+    const leased = await leasePlaces(database, { kind, types, officeIds, leasedBy, soundMax, failingMax });
     const leasedFailing = leased.filter(({ failures }) => failures > 0).length;
     this.#isFull = leasedFailing === failingMax || leased.length - leasedFailing === soundMax;
     for (const place of leased) this.#start(place);

@@ -1,3 +1,4 @@
+import type { EventType } from "office-contract/vocabulary.ts";
 import type { Place } from "../../../db/consumerRows.ts";
 
 /** What became of one step through an office's log. */
@@ -15,6 +16,8 @@ export type Step =
 export interface Consumer {
   /** The first word of their ids. */
   kind: "webhook" | "slack" | "supabase";
+  /** The types of events that concern them. None: all, or as each of them says itself. */
+  types: readonly EventType[];
   /** How many of their places are delivered from at the same time. */
   slots: number;
   /** Whether one that has not been reached for days is switched off. */

@@ -27,6 +27,7 @@ const TAIL_BYTES = 16 * 1024;
 /** Tells people in Slack of jobs that failed or timed out for good. */
 export class SlackConsumer implements Consumer {
   readonly kind = "slack";
+  readonly types = ALERTING;
   readonly slots = SLOTS;
   readonly givesUp = false;
   readonly #options: SlackConsumerOptions;
@@ -39,7 +40,7 @@ export class SlackConsumer implements Consumer {
 
   async deliver({ seq: after, office_id: officeId }: Place, signal: AbortSignal): Promise<Step> {
     const { database, webhookUrl: url, foldMs: restMs = FOLD_MS } = this.#options;
-    const { events, upTo } = await nextEvents(database, officeId, { after, types: ALERTING, limit: ALERTS_MAX });
+    const { events, upTo } = await nextEvents(database, officeId, { after, types: this.types, limit: ALERTS_MAX });
     if (events.length === 0) return upTo > after ? { kind: "delivered", to: upTo } : { kind: "nothing" };
     const { text, blocks } = await this.#message(officeId, events);
     const post = (message: object) => this.#sender.post({ url, headers: {}, body: JSON.stringify(message) }, signal);

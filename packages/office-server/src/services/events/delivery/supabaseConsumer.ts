@@ -15,6 +15,7 @@ const BATCH = 100;
 /** Broadcasts events through Supabase Realtime: channel `office:<id>`, one message an event, named as its type. */
 export class SupabaseConsumer implements Consumer {
   readonly kind = "supabase";
+  readonly types = [];
   readonly slots = SLOTS;
   readonly givesUp = false;
   readonly #options: SupabaseConsumerOptions;
@@ -29,7 +30,7 @@ export class SupabaseConsumer implements Consumer {
     const { database, supabase } = this.#options;
     // A batch that is larger than what a project may send in a second is refused however often it is tried.
     const limit = Math.max(BATCH >> Math.min(failures, 30), 1);
-    const { events, upTo } = await nextEvents(database, officeId, { after, types: [], limit });
+    const { events, upTo } = await nextEvents(database, officeId, { after, types: this.types, limit });
     if (events.length === 0) return upTo > after ? { kind: "delivered", to: upTo } : { kind: "nothing" };
     const topic = `office:${officeId}`;
     const messages = events.map((event) => ({ topic, event: event.type, payload: event, private: true }));

@@ -22,6 +22,7 @@ const GONE = 410;
 /** Delivers to the addresses that users have set: each event by itself, signed as Standard Webhooks says. */
 export class WebhookConsumer implements Consumer {
   readonly kind = "webhook";
+  readonly types = [];
   readonly slots = SLOTS;
   readonly givesUp = true;
   readonly #options: WebhookConsumerOptions;
