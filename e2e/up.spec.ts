@@ -74,6 +74,15 @@ test("when it is killed itself, nothing of it goes on: no process, no session, n
   up.signal("SIGKILL");
   expect(await up.exit).toBe(137);
   await folder.allGone();
+
+  // It was stopped in good order: the job went back to the queue, at no cost.
+  const next = folder.start(["up", "--workers", "0"]);
+  const events = folder.start(["events", "--json"], { OFFICE_URL: await address(next) });
+  expect(await events.exit, events.stderr).toBe(0);
+  expect(events.story("job_started", "job_retrying", "job_failed")).toEqual(["started a", "retrying a"]);
+  expect((await events.event("job_retrying", "a")).details["reason"]).toBe("interrupted");
+  next.signalGroup("SIGINT");
+  expect(await next.exit, next.stderr).toBe(0);
 });
 
 test("a second Ctrl-C waits no longer for sessions that do not hear the first one", async () => {

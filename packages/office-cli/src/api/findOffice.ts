@@ -28,12 +28,13 @@ export async function openOffice({ office }: { office?: string }): Promise<OpenO
 async function findOffice({ client, config }: Connection, named: string | undefined): Promise<string> {
   const wanted = named ?? config.office;
   if (wanted !== null) return officeId(client, wanted);
-  const offices = (await listOffices(client)).filter(({ status }) => status !== "archived");
-  const [only, ...others] = offices;
-  if (only === undefined) {
+  const offices = await listOffices(client);
+  if (offices.length === 0) {
     throw new UsageError(`there is no office yet; \`${commandName()} submit plan.yaml\` makes one`);
   }
-  if (others.length === 0) return only.id;
+  const inUse = offices.filter(({ status }) => status !== "archived");
+  const [only, ...others] = inUse.length > 0 ? inUse : offices;
+  if (only !== undefined && others.length === 0) return only.id;
   throw new UsageError(`there are several offices, and --office must say which: ${namesOf(offices)}`);
 }
 

@@ -1,4 +1,4 @@
-import { setLongTimer } from "office-server/platform/timers.ts";
+import { setLongTimer, type Timer } from "office-server/platform/timers.ts";
 import type { SupervisedProcess } from "./SupervisedProcess.ts";
 
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -17,6 +17,7 @@ export class Shutdown {
   readonly #requested = Promise.withResolvers<0 | 1 | 2>();
   #processes: readonly SupervisedProcess[] = [];
   #asked = 0;
+  readonly #timers: Timer[] = [];
 
   constructor(say: (text: string) => void) {
     this.#say = say;
@@ -40,15 +41,13 @@ export class Shutdown {
   /** Ends processes, and resolves when they are gone. */
   async stop(processes: readonly SupervisedProcess[]): Promise<void> {
     this.#processes = processes;
-    const timers = [
-      setLongTimer(() => this.#tell("SIGTERM"), GRACE_MS),
-      setLongTimer(() => this.#tell("SIGKILL"), GRACE_MS + LAST_GRACE_MS),
-    ];
+    this.#tellIn("SIGTERM", GRACE_MS);
+    this.#tellIn("SIGKILL", GRACE_MS + LAST_GRACE_MS);
     await Promise.all(processes.map((one) => one.stop("SIGTERM")));
-    for (const timer of timers) timer.cancel();
   }
 
   forget(): void {
+    for (const timer of this.#timers) timer.cancel();
     for (const signal of SIGNALS) process.off(signal, this.#onSignal);
   }
 
@@ -60,9 +59,13 @@ export class Shutdown {
     } else if (this.#asked === 2) {
       this.#say("stopping at once: sessions are killed");
       this.#tell("SIGTERM");
-      setLongTimer(() => this.#tell("SIGKILL"), LAST_GRACE_MS);
+      this.#tellIn("SIGKILL", LAST_GRACE_MS);
     } else this.#tell("SIGKILL");
   };
+
+  #tellIn(signal: NodeJS.Signals, delayMs: number): void {
+    this.#timers.push(setLongTimer(() => this.#tell(signal), delayMs));
+  }
 
   #tell(signal: NodeJS.Signals): void {
     for (const one of this.#processes) void one.stop(signal);

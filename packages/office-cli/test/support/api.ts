@@ -1,6 +1,5 @@
 import { ApiClient } from "office-contract/api/client.ts";
 import type { Job } from "office-contract/api/jobs.ts";
-import type { Office } from "office-contract/api/offices.ts";
 import type { Problem } from "office-contract/api/problems.ts";
 import type { OpenOffice } from "../../src/api/findOffice.ts";
 
@@ -34,21 +33,6 @@ export const officeOf = (answer: Answer): OpenOffice => ({
 
 export const problem = (status: number, code: Problem["code"], detail: string, more: Partial<Problem> = {}): Response =>
   Response.json({ type: `urn:office:problem:${code}`, title: code, status, detail, code, ...more }, { status });
-
-export const makeOffice = (name: string, more: Partial<Office> = {}): Office => ({
-  id: OFFICE_ID,
-  name,
-  description: null,
-  github_org: null,
-  github_repo: null,
-  repo_path: null,
-  status: "active",
-  metadata: null,
-  roles: [],
-  created_at: "2026-01-15T12:00:00.000Z",
-  updated_at: "2026-01-15T12:00:00.000Z",
-  ...more,
-});
 
 /** A job whose id ends with `number`; later ones are newer. */
 export const makeJob = (number: number, more: Partial<Job> = {}): Job => ({

@@ -21,6 +21,8 @@ export function endWithParent(): void {
 }
 
 function end(): void {
+  // Who was told what we log is gone, too.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   setTimeout(() => process.kill(process.pid, "SIGKILL"), STOP_MS_MAX).unref();
   process.kill(process.pid, "SIGTERM");
 }
