@@ -95,6 +95,10 @@ function refuseMethod(methods: readonly Method[]) {
   return (request: Request, response: Response): void => {
     response.set("Allow", allow);
     if (request.method === "OPTIONS") response.status(204).end();
-    else sendProblem(response, problemOf("method_not_allowed", `${request.method} is not taken here; what is taken: ${allow}`));
+    else
+      sendProblem(
+        response,
+        problemOf("method_not_allowed", `${request.method} is not taken here; what is taken: ${allow}`),
+      );
   };
 }
