@@ -41,8 +41,8 @@ describe("a program that ends by itself", () => {
 
 describe("a program that cannot be started is the job's fault", () => {
   test.each([
-    ["two ways to run it", { run: "true", command: ["true"] }, "must have either command or run"],
-    ["no way to run it", {}, "must have either command or run"],
+    ["two ways to run it", { run: "true", command: ["true"] }, "must have exactly one of command, run and runtime"],
+    ["no way to run it", {}, "must have exactly one of command, run and runtime"],
     ["a command that is no list", { command: "true" as unknown as string[] }, "expected array, received string"],
     ["a missing command", { command: ["no-such-command"] }, "command not found: no-such-command (looked in PATH)"],
     ["a missing file", { command: ["./missing"] }, "command not found: ./missing"],
