@@ -21,6 +21,7 @@ export function validate(schema: z.ZodType, value: unknown, part: RequestPart): 
     const message = `must not be nested deeper than ${DEPTH_MAX} levels`;
     throw new Refusal("invalid_request", `${part} ${message}`, { errors: [{ field: part, message }] });
   }
+  refuseEmptyText(value, part);
   const result = schema.safeParse(value, { error: requirement });
   if (result.success) return result.data;
   const errors = firstErrors(result.error.issues, { schema, value, part });
@@ -28,6 +29,19 @@ export function validate(schema: z.ZodType, value: unknown, part: RequestPart): 
   const more = result.error.issues.length > 1 ? ` (and ${result.error.issues.length - 1} more)` : "";
   throw new Refusal("invalid_request", `${first?.field} ${first?.message}${more}`, { errors });
 }
+
+/** A number that is left empty would be read as 0. */
+function refuseEmptyText(value: unknown, part: RequestPart): void {
+  if (part !== "query" && part !== "header") return;
+  const names = part === "query" ? Object.keys(value as object) : NUMERIC_HEADERS;
+  const empty = names.filter((name) => valueAt([name], value) === "");
+  if (empty.length === 0) return;
+  const message = "must not be empty: give it a value, or leave it out";
+  const errors = empty.slice(0, ERRORS_MAX).map((name) => ({ field: fieldName(part, [name]), message }));
+  throw new Refusal("invalid_request", `${errors[0]?.field} ${message}`, { errors });
+}
+
+const NUMERIC_HEADERS = ["last-event-id"];
 
 /** A request may be wrong in a million places: only so many are put into words. */
 function firstErrors(issues: readonly z.core.$ZodIssue[], checked: Checked): FieldError[] {

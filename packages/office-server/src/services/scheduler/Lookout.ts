@@ -20,22 +20,29 @@ export interface LookoutOptions {
   tickIntervalMs: number;
 }
 
+/** Who is told of what is found. */
+export interface Found {
+  /** A pass may change something in an office. */
+  onWork(officeId: string): void;
+  /** Something was changed in an office. */
+  onChange(officeId: string): void;
+}
+
 /** After a look for work that failed, where no tick would repeat it. */
 const LOOK_AGAIN_MS = 1_000;
 
 /** Finds the offices in which there is something to do that nobody tells of: at each tick, and at times known before. */
 export class Lookout {
   readonly #options: LookoutOptions;
-  /** Called with each office in which a pass may change something. */
-  readonly #onWork: (officeId: string) => void;
+  readonly #found: Found;
   readonly #dueTimers = new DueTimers((officeId) => void this.#ring(officeId));
   #tickTimer: Timer | null = null;
   #watching = false;
   #lastLookAtMs: number | null = null;
 
-  constructor(options: LookoutOptions, onWork: (officeId: string) => void) {
+  constructor(options: LookoutOptions, found: Found) {
     this.#options = options;
-    this.#onWork = onWork;
+    this.#found = found;
   }
 
   /** Ms since the last look that succeeded; null before the first. */
@@ -90,7 +97,7 @@ export class Lookout {
       log.error({ err: error, office_id: officeId }, "could not take in jobs from elsewhere");
       if (tickIntervalMs === 0) this.#lookIn(LOOK_AGAIN_MS);
     }
-    this.#onWork(officeId);
+    this.#found.onWork(officeId);
   }
 
   #lookIn(delayMs: number): void {
@@ -101,7 +108,7 @@ export class Lookout {
   async #consider(office: ActiveOffice): Promise<void> {
     if (office.has_foreign_jobs) await this.takeIn(office.id);
     if (office.due_in_ms !== null) this.setDue(office.id, office.due_in_ms);
-    if (office.has_work) this.#onWork(office.id);
+    if (office.has_work) this.#found.onWork(office.id);
   }
 
   async #expire(officeId: string, dueInMs: number): Promise<void> {
@@ -110,13 +117,13 @@ export class Lookout {
       return;
     }
     const { database, workerId } = this.#options;
-    await expireExternalSessions(database, officeId, workerId);
-    this.#onWork(officeId);
+    if ((await expireExternalSessions(database, officeId, workerId)) > 0) this.#found.onChange(officeId);
+    this.#found.onWork(officeId);
   }
 
   /** Timers only wake: whether something is due is up to the database's clock, so a look follows and sets the next one. */
   async #ring(officeId: string): Promise<void> {
-    this.#onWork(officeId);
+    this.#found.onWork(officeId);
     await this.look();
   }
 }

@@ -72,7 +72,10 @@ export class SchedulerLoop {
     this.#resolver = options.resolver;
     this.#log = options.log;
     this.#announcer = new Announcer(options.database, options.workerId);
-    this.#lookout = new Lookout(options, (officeId) => this.wake(officeId));
+    this.#lookout = new Lookout(options, {
+      onWork: (officeId) => this.wake(officeId),
+      onChange: (officeId) => this.#announcer.announce([officeId]),
+    });
     this.#listener = new Listener(options.database, options.workerId, (wakeup) => void this.#hear(wakeup));
     this.#queue.onSettlement = (officeId) => {
       for (const id of this.#hungry.inOrder()) this.#woken.add(id);

@@ -1,3 +1,4 @@
+import { Listener } from "office-server/db/wakeups.ts";
 import type { SessionSpec } from "office-contract/session.ts";
 import type { World } from "../../../../../test/support/scheduler.ts";
 import type { TestOffice } from "../../../../../test/support/testOffice.ts";
@@ -71,6 +72,23 @@ test("the end of a lease is noticed without a tick", async () => {
   await world.startWorker();
   const { details } = await world.whenEvent(office, ({ type }) => type === "job_failed");
   expect(details).toMatchObject({ error_class: "SESSION_CRASH" });
+});
+
+test("others are told of its end", async () => {
+  const world = await setup();
+  const office = await world.createOffice({ maxRetries: 0 });
+  await office.submit({ a: { session: external(10_000) } });
+  const { loop } = await world.startWorker();
+  await world.whenEvent(office, ({ type }) => type === "job_started");
+  await age(world, office, 11);
+  const { promise: told, resolve } = Promise.withResolvers<string>();
+  const listener = new Listener(world.database, "another process", (wakeup) => {
+    if (wakeup.kind === "office") resolve(wakeup.officeId);
+  });
+  await listener.start();
+  await loop.tick();
+  await expect(told).resolves.toBe(office.id);
+  await listener.stop();
 });
 
 test("a sign of life renews the lease, and tells of a deadline that has passed", async () => {
