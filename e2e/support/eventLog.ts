@@ -52,6 +52,18 @@ export class EventLog {
       .map(({ type, job_key: key }) => `${type.replace("job_", "")} ${key}`);
   }
 
+  /** The most jobs that were between their start and their end at the same time. */
+  get mostAtOnce(): number {
+    let running = 0;
+    let most = 0;
+    for (const { type } of this.events) {
+      if (type === "job_started") running += 1;
+      else if (type === "job_completed") running -= 1;
+      most = Math.max(most, running);
+    }
+    return most;
+  }
+
   async when<T>(probe: () => T | undefined): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const look = (): void => {

@@ -2,16 +2,12 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import type { Config } from "../platform/config.ts";
 import { onNextTurn, setLongTimer } from "../platform/timers.ts";
+import { ListenError } from "../services/processStart.ts";
 
 /** How long a stop waits for requests that are being answered. */
 const STOP_MS_MAX = 10_000;
 /** Longer than proxies keep a connection: one that we close first would break their next request. */
 const KEEP_ALIVE_MS = 65_000;
-
-/** Raised when the API cannot listen where it is to. */
-export class ListenError extends Error {
-  override name = "ListenError";
-}
 
 /** Listens for requests, and stops in good order. */
 export class HttpServer {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Registry } from "prom-client";
+import { ListenError } from "../services/processStart.ts";
 import type { HealthReport } from "./health.ts";
 
 export interface HealthServerOptions {
@@ -9,11 +10,6 @@ export interface HealthServerOptions {
   port: number;
   report: () => Promise<HealthReport>;
   metrics: Registry;
-}
-
-/** Raised when nothing can be listened on. Its message says what to change. */
-export class PortError extends Error {
-  override name = "PortError";
 }
 
 const OK = 200;
@@ -37,7 +33,7 @@ export class HealthServer {
   /**
    * Listens. Returns its address.
    *
-   * @throws PortError
+   * @throws ListenError
    */
   start(): Promise<string> {
     const { host, port } = this.#options;
@@ -45,7 +41,7 @@ export class HealthServer {
       this.#server.once("error", ({ code = "", message }: NodeJS.ErrnoException) => {
         const taken = code === "EADDRINUSE" ? `port ${port} is taken` : message;
         reject(
-          new PortError(`the worker's health cannot be served: ${taken}; SCHEDULER_PORT says where (0: any port)`),
+          new ListenError(`the worker's health cannot be served: ${taken}; SCHEDULER_PORT says where (0: any port)`),
         );
       });
       this.#server.listen({ host, port }, () => {

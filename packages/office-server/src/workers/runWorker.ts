@@ -1,14 +1,9 @@
-import { type Config, ConfigError, readConfig } from "../platform/config.ts";
 import { createLogger, type Logger } from "../platform/log.ts";
-import { endWithParent } from "../platform/parentProcess.ts";
 import { setLongTimer } from "../platform/timers.ts";
 import { currentWorkerId } from "../platform/workerId.ts";
+import { beginProcess, DONE, endOnFailure, FAILED, sayReady } from "../services/processStart.ts";
 import { SchedulerWorker } from "./SchedulerWorker.ts";
 import { TERM_GRACE_MS } from "./sessions.ts";
-
-const DONE = 0;
-const FAILED = 1;
-const WRONG_ENVIRONMENT = 2;
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
 /** Sessions get their grace, and their ends a moment to be put on record. */
@@ -22,34 +17,16 @@ const KILL_MS_MAX = 5_000;
  * nothing (1). What could not be put on record by then is, by the next worker that starts here.
  */
 export function runWorker(): void {
-  endWithParent();
-  const config = readConfigOrExit();
+  const config = beginProcess();
   const workerId = currentWorkerId(config.workerName);
   const log = createLogger(config.logLevel, process.stderr, { component: "worker", worker: workerId });
-  const fail = (error: unknown): void => {
-    log.fatal({ err: error }, "the worker cannot go on");
-    process.exit(error instanceof ConfigError ? WRONG_ENVIRONMENT : FAILED);
-  };
-  process.on("uncaughtException", fail);
-  process.on("unhandledRejection", fail);
+  const fail = endOnFailure(log);
   const worker = new SchedulerWorker({ config, log, workerId, onDatabaseLost: fail });
   const departure = new Departure(worker, log);
   for (const signal of SIGNALS) process.on(signal, () => departure.hear(signal));
   void worker.start().then((url) => {
-    if (departure.hasBegun) return;
-    log.info({ url }, "ready");
-    process.send?.("ready");
+    if (!departure.hasBegun) sayReady(log, url);
   }, fail);
-}
-
-function readConfigOrExit(): Config {
-  try {
-    return readConfig();
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${error.message}\n`);
-    process.exit(WRONG_ENVIRONMENT);
-  }
 }
 
 /** Ends the process, in as good an order as there is time for. */
