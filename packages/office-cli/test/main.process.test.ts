@@ -9,30 +9,14 @@ function office(args: string[], environment: Record<string, string> = {}) {
   return spawnSync(process.execPath, [main, ...args], { encoding: "utf8", env });
 }
 
-const COMMANDS = [
-  ...[
-    "run",
-    "check",
-    "up",
-    "api",
-    "worker",
-    "migrate",
-    "submit",
-    "jobs",
-    "show",
-    "logs",
-    "cancel",
-    "retry",
-    "priority",
-  ],
-  ...["timeout", "assign", "stats", "events", "config", "offices", "pause", "resume", "archive", "process", "keys"],
-  ...["webhooks", "completion"],
-];
+const COMMANDS =
+  "run check up api worker migrate submit jobs show logs cancel retry priority timeout assign stats events config " +
+  "offices pause resume archive process keys webhooks completion help";
 
 test.each([["--help"], ["help"]])("%s names every command, the environment and the exit codes", (word) => {
   const { status, stdout, stderr } = office([word]);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
-  for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
+  for (const command of COMMANDS.split(" ")) expect(stdout).toMatch(new RegExp(`^  ${command} `, "m"));
   for (const name of ["DATABASE_URL", "OFFICE_HOME", "OFFICE_URL", "OFFICE_TOKEN", "PORT", "LOG_LEVEL"]) {
     expect(stdout).toMatch(new RegExp(`^  ${name} `, "m"));
   }
