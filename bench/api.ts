@@ -1,20 +1,21 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { get, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { ApiClient, type RequestOf } from "office-contract/api/client.ts";
 import type { Database } from "office-server/db/connection.ts";
 import { countJobs } from "office-server/db/transitions/countJobs.ts";
-import { monotonicMs, wallClock } from "office-server/platform/clock.ts";
+import { monotonicMs } from "office-server/platform/clock.ts";
 import { pause } from "office-server/platform/timers.ts";
 import { addFinishedJobs } from "./backlog.ts";
 import { atLeast, atMost, type Figure, median, percentile, perSecond } from "./figures.ts";
+import type { FollowersReport, FollowersRequest } from "./followers.ts";
 import { drainRate } from "./throughput.ts";
 import { type BenchServer, createLoop, createOffice, InstantRuntime } from "./world.ts";
 
 const PROGRAM = join(import.meta.dirname, "../packages/office-server/src/api/main.ts");
+const FOLLOWERS_PROGRAM = join(import.meta.dirname, "followers.ts");
 const GRAPH_JOBS = 1_000;
 const GRAPHS = 20;
 const POSTS_PER_SECOND = 200;
@@ -35,7 +36,7 @@ export async function api(server: BenchServer): Promise<Figure[]> {
     return [
       await graphs(running, database),
       await posts(running, database),
-      ...(await followers(running, database)),
+      ...(await following(running, database)),
       await stats(running, database),
     ];
   } finally {
@@ -85,35 +86,40 @@ async function posts({ client }: ApiProcess, database: Database): Promise<Figure
   };
 }
 
-async function followers(running: ApiProcess, database: Database): Promise<Figure[]> {
+async function following(running: ApiProcess, database: Database): Promise<Figure[]> {
   const officeId = await createOffice(database, "followed", { maxConcurrentJobs: 100 });
   const loop = createLoop(database, new InstantRuntime());
   await loop.start();
-  const delays: number[] = [];
-  const close = await running.follow(officeId, FOLLOWERS, (timestamps) => {
-    const now = wallClock().getTime();
-    for (const timestamp of timestamps) delays.push(now - Date.parse(timestamp));
-  });
+  const followers = new Followers();
+  await followers.follow(running, officeId, { measure: true });
   await atRate(FOLLOWED_JOBS_PER_SECOND, FOLLOWED_SECONDS, async (index) => {
     await running.client.call("submitJobs", { params: { officeId }, body: { jobs: [job(`job-${index}`)] } });
   });
   // Before the loop stops: the last jobs may have yet to start, and would be in the way of the drains.
   const expected = FOLLOWERS * FOLLOWED_JOBS_PER_SECOND * FOLLOWED_SECONDS * 4;
-  while (delays.length < expected) await pause(50);
+  let report = await followers.ask({ kind: "report" });
+  while (report.received < expected) {
+    await pause(50);
+    report = await followers.ask({ kind: "report" });
+  }
   await loop.stop("finish");
-  close();
-  const p99 = percentile(delays, 0.99);
+  await followers.ask({ kind: "leave" });
+  const p99 = report.delayP99Ms;
 
   const quiet: number[] = [];
   const followed: number[] = [];
   const drain = { offices: 1, limit: 100, jobs: 20_000 };
   for (let run = 0; run < DRAINS; run++) {
     const alone = await drainRate(database, drain);
-    const watched = await drainRate(database, drain, ([id = ""]) => running.follow(id, FOLLOWERS, () => {}));
+    const watched = await drainRate(database, drain, async ([id = ""]) => {
+      await followers.follow(running, id, { measure: false });
+      return () => followers.ask({ kind: "leave" });
+    });
     if (run === 0) continue;
     quiet.push(alone);
     followed.push(watched);
   }
+  followers.stop();
   const ratio = median(followed) / median(quiet);
   return [
     {
@@ -178,15 +184,15 @@ class ApiProcess {
   readonly client: ApiClient;
   readonly #child: ChildProcess;
   readonly #home: string;
-  readonly #url: string;
-  readonly #token: string;
+  readonly url: string;
+  readonly token: string;
 
   private constructor(child: ChildProcess, home: string, url: string) {
     this.#child = child;
     this.#home = home;
-    this.#url = url;
-    this.#token = readFileSync(join(home, "token"), "utf8").trim();
-    this.client = new ApiClient({ baseUrl: url, token: this.#token, fetch });
+    this.url = url;
+    this.token = readFileSync(join(home, "token"), "utf8").trim();
+    this.client = new ApiClient({ baseUrl: url, token: this.token, fetch });
   }
 
   static async start(database: Database): Promise<ApiProcess> {
@@ -211,30 +217,6 @@ class ApiProcess {
     return new ApiProcess(child, home, url);
   }
 
-  /** Connects followers of an office's events, and hands on the timestamps of what comes. Returns how to leave. */
-  async follow(officeId: string, count: number, onEvents: (timestamps: string[]) => void): Promise<() => void> {
-    const responses = await Promise.all(Array.from({ length: count }, () => this.#open(officeId)));
-    for (const response of responses) {
-      let rest = "";
-      response.setEncoding("utf8").on("data", (text: string) => {
-        const lines = `${rest}${text}`.split("\n");
-        rest = lines.pop() ?? "";
-        const timestamps = lines.flatMap((line) => /"timestamp":"([^"]+)"/.exec(line)?.[1] ?? []);
-        if (timestamps.length > 0) onEvents(timestamps);
-      });
-    }
-    return () => {
-      for (const response of responses) response.destroy();
-    };
-  }
-
-  #open(officeId: string): Promise<IncomingMessage> {
-    const options = { headers: { authorization: `Bearer ${this.#token}` }, agent: false as const };
-    return new Promise((resolve, reject) => {
-      get(`${this.#url}/api/offices/${officeId}/events?after=0`, options, resolve).on("error", reject);
-    });
-  }
-
   async stop(): Promise<void> {
     const gone = new Promise((resolve) => {
       this.#child.once("exit", resolve);
@@ -242,5 +224,27 @@ class ApiProcess {
     this.#child.kill("SIGTERM");
     await gone;
     rmSync(this.#home, { recursive: true, force: true });
+  }
+}
+
+/** Followers of an office's events, all in one process of their own: what they read costs the worker nothing but its share. */
+class Followers {
+  readonly #child = fork(FOLLOWERS_PROGRAM);
+
+  /** Resolves when all of them follow, from now on. */
+  async follow({ url, token }: ApiProcess, officeId: string, { measure }: { measure: boolean }): Promise<void> {
+    const address = `${url}/api/offices/${officeId}/events`;
+    await this.ask({ kind: "follow", url: address, token, count: FOLLOWERS, measure });
+  }
+
+  ask(request: FollowersRequest): Promise<FollowersReport> {
+    return new Promise((resolve) => {
+      this.#child.once("message", resolve);
+      this.#child.send(request);
+    });
+  }
+
+  stop(): void {
+    this.#child.kill();
   }
 }

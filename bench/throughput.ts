@@ -81,7 +81,7 @@ async function mediansOf<Name extends string>(
 export async function drainRate(
   database: Database,
   { offices, limit, jobs }: Setting,
-  before: (officeIds: readonly string[]) => Promise<() => void> = async () => () => {},
+  before: (officeIds: readonly string[]) => Promise<() => unknown> = async () => () => {},
 ): Promise<number> {
   const officeIds: string[] = [];
   for (let index = 0; index < offices; index++) {
@@ -106,7 +106,7 @@ export async function drainRate(
   await allStarted;
   await loop.stop("finish");
   const seconds = (monotonicMs() - startMs) / 1_000;
-  after();
+  await after();
   await checkAllDone(database, officeIds, jobs);
   return jobs / seconds;
 }
