@@ -1,6 +1,6 @@
--- The jobs of an office that come next, as many as there are free slots: in order of priority, created_at and id, within
--- the roles' limits. Reads only the heads of the indexes of ready jobs, so that neither a long backlog nor a full role
--- costs anything. A ready job whose dependency is being done anew (retry_jobs) is ready still, and waits.
+-- The jobs of an office with limited roles that come next, as many as there are free slots: in order of priority, created_at
+-- and id, within the limits. Reads only the heads of the index of ready jobs, so that neither a long backlog nor a full
+-- role costs anything. A ready job whose dependency is being done anew (retry_jobs) is ready still, and waits.
 CREATE OR REPLACE FUNCTION ready_heads(p_office uuid, p_free integer, p_role_limits jsonb, p_task uuid) RETURNS tid[]
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -8,14 +8,6 @@ DECLARE
   v_role_free integer;
   v_heads job_head[] := '{}';
 BEGIN
-  IF p_role_limits = '{}' THEN
-    RETURN ARRAY(
-      SELECT j.ctid FROM job_queue j
-      WHERE j.office_id = p_office AND j.ready_at IS NOT NULL AND j.unmet_count = 0
-        AND (p_task IS NULL OR j.task_id = p_task)
-      ORDER BY j.priority, j.created_at, j.id LIMIT p_free
-    );
-  END IF;
   -- The roles that have ready jobs, each found by one look at the index; of each as many jobs as it may start.
   SELECT j.role INTO v_role FROM job_queue j WHERE j.office_id = p_office AND j.ready_at IS NOT NULL ORDER BY j.role LIMIT 1;
   WHILE v_role IS NOT NULL LOOP

@@ -17,7 +17,7 @@ DECLARE
   v_due uuid[];
   v_claiming record;
   v_claimed json := '[]';
-  v_configs jsonb := '{}';
+  v_configs json := '{}';
 BEGIN
   PERFORM lock_offices(p_offices);
   v_now := scheduler_now();
