@@ -46,15 +46,15 @@ export async function problemsOf(office: TestOffice, limits?: ConcurrencyLimits)
   ];
 }
 
-/** What came in finished, or was finished before the office was adopted, has no history until it is run again. */
+/**
+ * What came in finished, or was finished before the office was adopted, has no history until it is run again. It may have been
+ * deleted since.
+ */
 function statesBefore(events: readonly JobEvent[], jobs: readonly JobRow[]): Map<string, JobState> {
   const first = new Map(events.toReversed().map((event) => [event.job_id, event]));
   const states = new Map<string, JobState>();
-  for (const { id, status } of jobs) {
-    const event = first.get(id);
-    if (event === undefined && isFinal(status)) states.set(id, status);
-    if (event?.type === "job_retrying") states.set(id, event.details["was"] as JobState);
-  }
+  for (const { id, status } of jobs) if (!first.has(id) && isFinal(status)) states.set(id, status);
+  for (const [id, { type, details }] of first) if (type === "job_retrying") states.set(id, details["was"] as JobState);
   return states;
 }
 
