@@ -15,6 +15,7 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: "This address does not take this method." },
   job_is_final: { status: 409, title: "The job has ended." },
   job_not_final: { status: 409, title: "The job has not ended." },
+  dependency_failed: { status: 409, title: "A job that it depends on ended badly." },
   job_is_running: { status: 409, title: "The job is running." },
   office_is_busy: { status: 409, title: "The office has sessions that are running." },
   office_is_archived: { status: 409, title: "The office is archived." },

@@ -1,8 +1,9 @@
-import type { Request } from "express";
+import type { Request, Response } from "express";
 import type { Database } from "../db/connection.ts";
 import { noteKeyUse } from "../db/queries/accessKeys.ts";
 import { Refusal } from "../domain/refusal.ts";
 import { monotonicMs } from "../platform/clock.ts";
+import { setLongTimer, type Timer } from "../platform/timers.ts";
 import { findKey } from "../services/access/keys.ts";
 import type { Caller } from "./handler.ts";
 
@@ -10,6 +11,8 @@ import type { Caller } from "./handler.ts";
 const REMEMBERED_MS = 1_000;
 const REMEMBERED_MAX = 1_000;
 const NOTED_EVERY_MS = 60_000;
+/** The same for an answer that goes on and on. */
+const WATCHED_EVERY_MS = 5_000;
 
 interface Remembered {
   caller: Caller;
@@ -21,6 +24,8 @@ export class Authentication {
   readonly #database: Database;
   readonly #remembered = new Map<string, Remembered>();
   readonly #notedAtMs = new Map<string, number>();
+  /** Each looks whether a key still opens what it is being given. */
+  readonly #watching = new Set<() => void>();
   /** Counts how often everything was forgotten. */
   #age = 0;
 
@@ -48,6 +53,29 @@ export class Authentication {
   forgetAll(): void {
     this.#age += 1;
     this.#remembered.clear();
+    for (const look of this.#watching) look();
+  }
+
+  /** Cuts an answer that goes on as soon as its key opens nothing any more. */
+  watch(request: Request, response: Response): void {
+    const wait = (): Timer => setLongTimer(look, WATCHED_EVERY_MS);
+    const look = (): void => {
+      timer.cancel();
+      this.callerOf(request)
+        .catch((error: unknown) => {
+          // That the database is away is no reason.
+          if (error instanceof Refusal) response.destroy();
+        })
+        .finally(() => {
+          if (!response.closed && !response.destroyed) timer = wait();
+        });
+    };
+    let timer = wait();
+    this.#watching.add(look);
+    response.once("close", () => {
+      timer.cancel();
+      this.#watching.delete(look);
+    });
   }
 
   async #note(keyId: string): Promise<void> {

@@ -52,6 +52,7 @@ export function routeHandler(
     const rawBody = await readBody(request, response, parseBody, route);
     if (name === "submitJobs") checkSubmissionSize(rawBody);
     const body = validate(route.body ?? NOTHING, rawBody, "body");
+    if (route.media !== undefined && caller !== null) options.authentication.watch(request, response);
     const answer = await handler(context, { params, query, headers, body, caller, request, response } as AnyCall);
     if (!response.writableEnded && !response.headersSent) send(route, response, answer, options);
   };

@@ -19,9 +19,10 @@ const MEANINGS: Readonly<Record<ProblemCode, string>> = {
   method_not_allowed: "the address is right and the method is not; `Allow` has those that are",
   job_is_final: "the job has ended, and this is about one that has not; a retry brings it back",
   job_not_final: "only a job that has ended can be run again",
+  dependency_failed: "brought back, the job would be cancelled again at once; retry the one that the detail names",
   job_is_running: "the job has a session; wait for its end, cancel it, or say `requeue: true` where that is offered",
   office_is_busy: "an office is deleted only when none of its sessions runs; cancel them and wait for their end",
-  office_is_archived: "an archived office takes no jobs; make it active first",
+  office_is_archived: "an archived office takes no jobs, and brings none back; make it active first",
   execution_is_over:
     "the execution has ended, or another one took its place; what was reported about it changed nothing",
   not_external: "only a session that runs elsewhere is reported about by others",

@@ -38,7 +38,9 @@ async function refuseTakenName(transaction: Queryable, name: string, officeId: s
   const found = await findOffices(transaction, { officeId: null, name, after: null, limit: 2 });
   const other = found.find(({ id }) => id !== officeId);
   if (other === undefined) return;
-  throw new Refusal("conflict", `office ${other.id} has the name ${JSON.stringify(name)} already`);
+  // Who renames one office may not know the other.
+  const who = officeId === null ? `office ${other.id}` : "another office";
+  throw new Refusal("conflict", `${who} has the name ${JSON.stringify(name)} already`);
 }
 
 /** An office as it is now, and how many of its sessions are being stopped for that. */

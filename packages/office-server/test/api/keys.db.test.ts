@@ -52,6 +52,27 @@ describe("a key", () => {
     expect(keys.find(({ id }) => id === key.id)?.revoked_at).toEqual(expect.any(String));
   });
 
+  test("ends the streams that it has opened when it is revoked", async () => {
+    const { client, clientOf, createOffice } = api();
+    const office = await createOffice();
+    await office.submit({ a: {} });
+    await office.claimOne();
+    const key = await client.call("createKey", { body: { name: "follower", access: "read" } });
+    const own = clientOf(key.token);
+    const params = { officeId: office.id };
+    const events = await own.open("streamEvents", { params });
+    const logs = await own.open("getJobLogs", {
+      params: { ...params, jobId: office.idOf("a") },
+      query: { follow: "1" },
+    });
+    const other = await client.open("streamEvents", { params });
+    await client.call("revokeKey", { params: { keyId: key.id } });
+    await expect(events.text()).rejects.toThrow("terminated");
+    await expect(logs.text()).rejects.toThrow("terminated");
+    expect(other.body?.locked).toBe(false);
+    await other.body?.cancel();
+  });
+
   test("opens nothing a moment after it was revoked elsewhere", async () => {
     const { client, clientOf } = api();
     const key = await client.call("createKey", { body: { name: "revoked elsewhere" } });

@@ -34,7 +34,7 @@ export const jobControlRoutes = {
     query: retryQuery,
     status: 200,
     response: retriedSchema,
-    problems: ["job_not_final"],
+    problems: ["job_not_final", "dependency_failed", "office_is_archived"],
   },
   cancelJob: {
     method: "post",

@@ -13,6 +13,7 @@ export interface OfficeStatsRow {
   avg_completion_time: number | null;
   running_by_role: Record<string, number>;
   running_sessions: number;
+  /** 0 in an office that starts nothing. */
   max_concurrent_jobs: number;
   oldest_ready_ms: number | null;
   workers: number;
@@ -25,7 +26,7 @@ export async function officeStats(database: Queryable, officeId: string): Promis
     `SELECT (c.total + n.foreign_jobs)::float8 AS total, c.done::float8, c.failed::float8, c.timeout::float8, c.cancelled::float8,
        (c.completion_ms / NULLIF(c.completions, 0))::float8 AS avg_completion_time,
        r.ready::float8, r.oldest_ready_ms::float8, l.processing::float8, l.live::float8 AS running_sessions,
-       o.max_concurrent_jobs, n.workers::float8,
+       CASE WHEN o.status IN ('paused', 'archived') THEN 0 ELSE o.max_concurrent_jobs END AS max_concurrent_jobs, n.workers::float8,
        COALESCE((SELECT jsonb_object_agg(e.role, e.n) FROM (
          SELECT role, count(*) AS n FROM job_executions WHERE office_id = $1 AND ended_at IS NULL GROUP BY role
        ) e), '{}') AS running_by_role

@@ -47,11 +47,18 @@ export const cancelMatching = (
 export const retryJob = (database: Database, job: JobAddress, downstream: boolean): Promise<string[]> =>
   database.transaction(async (transaction) => {
     await lockOffices(transaction, [job.officeId]);
-    const { status, live } = await standingOf(transaction, job);
+    const { status, live, office_status: office, broken } = await standingOf(transaction, job);
+    if (office === "archived") {
+      throw new Refusal("office_is_archived", "the office is archived, and runs nothing; make it active first");
+    }
     if (!isFinal(status)) throw new Refusal("job_not_final", `job ${job.jobId} has not ended: it is ${status}`);
     if (live) {
       const detail = `the last session of job ${job.jobId} is still being stopped; try again when it is gone`;
       throw new Refusal("job_not_final", detail);
+    }
+    if (broken !== null) {
+      const detail = `job ${job.jobId} depends on ${broken.name}, which is ${broken.status}; retry that one, and it comes back as well`;
+      throw new Refusal("dependency_failed", detail);
     }
     return retryJobs(transaction, job.officeId, [job.jobId], { downstream });
   });
