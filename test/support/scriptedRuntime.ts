@@ -27,6 +27,8 @@ export class ScriptedRuntime implements SessionRuntime {
   readonly #live = new Set<string>();
   /** `key#attempt` of each start, in order. */
   readonly starts: string[] = [];
+  /** How to end each session that was taken over, by execution. */
+  readonly adopted = new Map<string, (outcome: SessionOutcome) => void>();
   /** Deadlines as they were last moved, by execution. */
   readonly timeouts = new Map<string, number>();
 
@@ -53,6 +55,13 @@ export class ScriptedRuntime implements SessionRuntime {
     this.starts.push(name);
     for (const { key, attempt, resolve } of this.#waiting) if (nameOf(key, attempt) === name) resolve(session);
     this.#behaviour.onStart?.(session);
+  }
+
+  adopt(executionId: string, onEnd: (end: SessionEnd) => void): void {
+    this.#live.add(executionId);
+    this.adopted.set(executionId, (outcome) => {
+      if (this.#live.delete(executionId)) onEnd({ executionId, outcome, directory: null });
+    });
   }
 
   stop(executionId: string, cause: StopCause): void {

@@ -4,6 +4,20 @@ import { z } from "zod";
 export const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+/** See services/scheduler/WorkerLease.ts. All times in ms. */
+export interface LeaseConfig {
+  /** Between two signs of life of a worker. */
+  heartbeatMs: number;
+  /** Without a sign of life that arrived for so long, a worker's sessions are stopped. */
+  fenceMs: number;
+  /** Without one for so long, a worker is declared lost, and its jobs run elsewhere. */
+  leaseMs: number;
+  /** Between two looks for workers that are lost. */
+  reapMs: number;
+  /** A job under which so many workers were lost is not run again by itself. */
+  lossesMax: number;
+}
+
 /** What the environment says, read once at the start of a process. */
 export interface Config {
   /** Null: the embedded PostgreSQL of `officeHome`. */
@@ -22,6 +36,8 @@ export interface Config {
   port: number;
   /** The worker's health. 0: any free one. */
   schedulerPort: number;
+  /** How workers prove that they are alive. */
+  lease: LeaseConfig;
   /** A name for this worker, for people to read; null: the host's. */
   workerName: string | null;
   /** Where people reach the API, for links in messages; without a slash at its end. */
@@ -75,6 +91,12 @@ const PORT_MAX = 65_535;
 const RATE_LIMIT_MAX = 10_000_000;
 const RETENTION_DAYS_MAX = 36_500;
 
+/** Long enough for sessions to be ended between the fence and the end of the lease. */
+const FENCE_MARGIN_MS = 500;
+const LEASE_MS_MAX = 60 * 60_000;
+const LOSSES_MAX = 1_000;
+
+const duration = (fallback: number) => wholeNumber(50, LEASE_MS_MAX).default(fallback);
 const port = (fallback: number) => wholeNumber(0, PORT_MAX).default(fallback);
 const flag = z
   .enum(["0", "1", "false", "true"], { error: "must be 1 or 0" })
@@ -104,6 +126,11 @@ const environmentSchema = z.object({
   HOST: z.string().default("127.0.0.1"),
   PORT: port(3_001),
   SCHEDULER_PORT: port(3_002),
+  WORKER_HEARTBEAT_MS: duration(5_000),
+  WORKER_FENCE_MS: duration(15_000),
+  WORKER_LEASE_MS: duration(20_000),
+  WORKER_REAP_MS: duration(2_000),
+  WORKER_LOSSES_MAX: wholeNumber(1, LOSSES_MAX).default(5),
   WORKER_ID: workerName.nullable().default(null),
   PUBLIC_URL: webAddress.nullable().default(null),
   ALLOWED_HOSTS: names,
@@ -135,6 +162,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     host: data.HOST,
     port: data.PORT,
     schedulerPort: data.SCHEDULER_PORT,
+    lease: leaseOf(data),
     workerName: data.WORKER_ID,
     publicUrl: withoutSlash(data.PUBLIC_URL ?? `http://${hostInUrl(data.HOST)}:${data.PORT}`),
     allowedHosts: data.ALLOWED_HOSTS,
@@ -179,6 +207,22 @@ function supabaseOf(url: string | null, serviceRoleKey: string | null): Config["
   if (url === null && serviceRoleKey === null) return null;
   const missing = url === null ? "SUPABASE_URL" : "SUPABASE_SERVICE_ROLE_KEY";
   throw new ConfigError(`${missing} is not set; Supabase Realtime needs SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY`);
+}
+
+/** A sign of life may be missed once, and sessions are gone before their jobs run elsewhere. */
+function leaseOf(data: z.output<typeof environmentSchema>): LeaseConfig {
+  const { WORKER_HEARTBEAT_MS: heartbeatMs, WORKER_FENCE_MS: fenceMs, WORKER_LEASE_MS: leaseMs } = data;
+  if (fenceMs < 2 * heartbeatMs) {
+    throw new ConfigError(
+      `WORKER_FENCE_MS is ${fenceMs}; it must be at least twice WORKER_HEARTBEAT_MS, which is ${heartbeatMs}`,
+    );
+  }
+  if (leaseMs < fenceMs + FENCE_MARGIN_MS) {
+    throw new ConfigError(
+      `WORKER_LEASE_MS is ${leaseMs}; it must be at least ${FENCE_MARGIN_MS} more than WORKER_FENCE_MS, which is ${fenceMs}`,
+    );
+  }
+  return { heartbeatMs, fenceMs, leaseMs, reapMs: data.WORKER_REAP_MS, lossesMax: data.WORKER_LOSSES_MAX };
 }
 
 function protocolOf(text: string): string {

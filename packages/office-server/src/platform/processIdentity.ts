@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 
 /** One process for good: a pid alone may be given to another process later. */
 export interface ProcessIdentity {
@@ -26,13 +26,22 @@ export const hasProcFileSystem = process.platform === "linux";
 
 let bootId: string | null = null;
 
-/** Names this run of the operating system, from its boot to its end. */
+/**
+ * Names this run of the operating system, from its boot to its end, and the part of its processes that can be seen from
+ * here: two containers may run on one system and not see each other's.
+ */
 export function currentBootId(): string {
   bootId ??= hasProcFileSystem
-    ? readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()
+    ? `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}.${pidNamespace()}`
     : (commandOutput("sysctl", ["-n", "kern.boottime"]) ?? "unknown");
   return bootId;
 }
+
+/** The number of the PID namespace. */
+const pidNamespace = (): string => /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0";
+
+/** Whether it can be told here if a process still runs: another system, or another part of this one, cannot be looked into. */
+export const isJudgedHere = (identity: ProcessIdentity): boolean => identity.bootId === currentBootId();
 
 /** Whose `pid` is now, be it a zombie's, or null when it is free. */
 export function identityOf(pid: number): ProcessIdentity | null {

@@ -1,5 +1,6 @@
 import type { Database } from "../../db/connection.ts";
 import { appendOutput, type OutputChunk } from "../../db/output.ts";
+import { storedOutput } from "../../db/queries/storedOutput.ts";
 import { monotonicMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { inTime, setLongTimer, type Timer } from "../../platform/timers.ts";
@@ -62,6 +63,18 @@ export class OutputShipper {
     const follower = new OutputFollower(directory, startAt);
     this.#followed.set(executionId, { follower, ended: false, restsUntilMs: 0, waiting: [] });
     this.#lookSoon();
+  }
+
+  /** A session that another worker has followed goes on. Resolves when it is followed again. Never rejects. */
+  async followOn(executionId: string, directory: string): Promise<void> {
+    try {
+      const stored = await storedOutput(this.#database, [executionId]);
+      this.follow(executionId, directory, stored.get(executionId) ?? 0);
+    } catch (error) {
+      this.#log.warn({ err: error, execution_id: executionId }, "what is stored of a session's output is not known");
+      // What is stored already and comes again changes nothing.
+      this.follow(executionId, directory);
+    }
   }
 
   /**

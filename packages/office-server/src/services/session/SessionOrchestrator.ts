@@ -10,11 +10,13 @@ import {
   type OutputLimits,
   outputPath,
   readRecord,
+  type SessionLease,
   type StartSpec,
   stdinPath,
   writeRecord,
 } from "./host/records.ts";
-import { type HostEnd, HostPool, type HostProcess } from "./hostPool.ts";
+import { AdoptedHost } from "./AdoptedHost.ts";
+import { type HostEnd, HostPool, type HostProcess, type SessionHost } from "./hostPool.ts";
 import { endSession, killSession } from "./leftBehind.ts";
 import { judgeSession } from "./OutputMonitor.ts";
 import type { SessionEnd, SessionRequest, SessionRuntime } from "./runtime.ts";
@@ -36,6 +38,8 @@ export interface SessionOrchestratorOptions {
   termGraceMs?: number;
   /** Default 8 MiB each for head and tail. */
   outputLimits?: OutputLimits;
+  /** What sessions that are started now go by. Default: nothing, they go on without any worker. */
+  lease?: () => SessionLease | null;
   /** Told when a session's program has been started: how long that took, in ms. */
   onProgramStarted?: (startMs: number) => void;
 }
@@ -45,7 +49,7 @@ interface RunningSession {
   /** Monotonic: when it was asked for. */
   askedAtMs: number;
   control: ControlRecord;
-  host: HostProcess | null;
+  host: SessionHost | null;
 }
 
 /** Starts sessions, each in a host process of its own, and learns how they ended. */
@@ -59,9 +63,10 @@ export class SessionOrchestrator implements SessionRuntime {
 
   constructor(options: SessionOrchestratorOptions) {
     const { sessionsDirectory, environment, spareHosts = 1, termGraceMs = 10_000, log = () => {} } = options;
+    const lease = options.lease ?? (() => null);
     const output = options.outputLimits ?? { headBytes: 8 * MEBIBYTE, tailBytes: 8 * MEBIBYTE };
     this.#sessionsDirectory = sessionsDirectory;
-    this.#context = { environment, installation: import.meta.dirname, termGraceMs, output };
+    this.#context = { environment, installation: import.meta.dirname, termGraceMs, output, lease };
     this.#hosts = new HostPool(sessionsDirectory, spareHosts, environment);
     this.#log = log;
     this.#onProgramStarted = options.onProgramStarted ?? (() => {});
@@ -85,14 +90,19 @@ export class SessionOrchestrator implements SessionRuntime {
       queueMicrotask(() => onEnd({ executionId, outcome, directory: null }));
       return;
     }
+    const session = this.#open(executionId, { stop: null, timeoutMs: null, lease: null });
+    void this.#run(request, session).then((outcome) => this.#close(executionId, session, outcome, onEnd));
+  }
+
+  adopt(executionId: string, onEnd: (end: SessionEnd) => void): void {
     const directory = join(this.#sessionsDirectory, executionId);
-    const control = { stop: null, timeoutMs: null };
-    const session: RunningSession = { directory, askedAtMs: monotonicMs(), control, host: null };
-    this.#sessions.set(executionId, session);
-    void this.#run(request, session).then((outcome) => {
-      this.#sessions.delete(executionId);
-      onEnd({ executionId, outcome, directory: existsSync(directory) ? directory : null });
+    const last = readRecord(directory, "control");
+    const session = this.#open(executionId, {
+      stop: last?.stop ?? null,
+      timeoutMs: last?.timeoutMs ?? null,
+      lease: this.#context.lease(),
     });
+    void this.#goOn(session).then((outcome) => this.#close(executionId, session, outcome, onEnd));
   }
 
   stop(executionId: string, cause: StopCause): void {
@@ -119,6 +129,23 @@ export class SessionOrchestrator implements SessionRuntime {
     await this.#hosts.stop();
   }
 
+  #open(executionId: string, control: ControlRecord): RunningSession {
+    const directory = join(this.#sessionsDirectory, executionId);
+    const session: RunningSession = { directory, askedAtMs: monotonicMs(), control, host: null };
+    this.#sessions.set(executionId, session);
+    return session;
+  }
+
+  #close(
+    executionId: string,
+    { directory }: RunningSession,
+    outcome: SessionOutcome,
+    onEnd: (end: SessionEnd) => void,
+  ): void {
+    this.#sessions.delete(executionId);
+    onEnd({ executionId, outcome, directory: existsSync(directory) ? directory : null });
+  }
+
   async #run(request: SessionRequest, session: RunningSession): Promise<SessionOutcome> {
     // Another program may have written it.
     const checked = sessionSpecSchema.safeParse(request.spec);
@@ -135,6 +162,20 @@ export class SessionOrchestrator implements SessionRuntime {
     }
   }
 
+  async #goOn(session: RunningSession): Promise<SessionOutcome> {
+    const { directory } = session;
+    try {
+      const spec = readRecord(directory, "spec");
+      const host = readRecord(directory, "host")?.host ?? null;
+      if (spec === null || host === null) return { kind: "crashed", message: "nothing is known of its session" };
+      session.host = new AdoptedHost(directory, host);
+      this.#tellHost(session);
+      return await this.#judge(spec, session, await this.#runInHost(session, session.host));
+    } catch (error) {
+      return { kind: "crashed", message: `the session could not be taken over: ${(error as Error).message}` };
+    }
+  }
+
   /** Writes down all that the host needs. A folder that is there already means that the execution has run before. */
   #prepare(request: SessionRequest, directory: string): StartSpec {
     const { spec, stdin } = startSpecOf(request, this.#context);
@@ -146,16 +187,18 @@ export class SessionOrchestrator implements SessionRuntime {
   }
 
   /** Resolves when nothing of the session is left, with how its host ended. */
-  async #runInHost(session: RunningSession): Promise<HostEnd> {
+  async #runInHost(session: RunningSession, firstHost?: SessionHost): Promise<HostEnd> {
     const { directory } = session;
+    let host = firstHost ?? this.#assignHost(session);
     for (let tried = 1; ; tried++) {
-      session.host = this.#assignHost(session);
-      const end = await session.host.exited;
+      session.host = host;
+      const end = await host.exited;
       if (end.clean && readRecord(directory, "exit") !== null) return end;
       this.#log(`a session host died (${end.how}); what it wrote is in ${join(this.#sessionsDirectory, "hosts.log")}`);
       await endSession(directory, this.#context.termGraceMs);
       const started = (readRecord(directory, "host")?.startedAt ?? null) !== null;
       if (started || session.control.stop !== null || tried === HOSTS_TRIED_MAX) return end;
+      host = this.#assignHost(session);
     }
   }
 

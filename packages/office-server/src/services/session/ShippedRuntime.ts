@@ -23,13 +23,20 @@ export class ShippedRuntime implements SessionRuntime {
 
   start(request: SessionRequest, onEnd: (end: SessionEnd) => void): void {
     this.#shipper.follow(request.executionId, join(this.#sessionsDirectory, request.executionId));
-    this.#inner.start(request, (end) => {
-      this.#ending += 1;
-      void this.#shipper.finish(end.executionId).then(() => {
-        this.#ending -= 1;
-        onEnd(end);
-      });
-    });
+    this.#inner.start(request, (end) => void this.#end(end, onEnd));
+  }
+
+  adopt(executionId: string, onEnd: (end: SessionEnd) => void): void {
+    const directory = join(this.#sessionsDirectory, executionId);
+    const following = this.#shipper.followOn(executionId, directory);
+    this.#inner.adopt(executionId, (end) => void following.then(() => this.#end(end, onEnd)));
+  }
+
+  async #end(end: SessionEnd, onEnd: (end: SessionEnd) => void): Promise<void> {
+    this.#ending += 1;
+    await this.#shipper.finish(end.executionId);
+    this.#ending -= 1;
+    onEnd(end);
   }
 
   stop(executionId: string, cause: StopCause): void {

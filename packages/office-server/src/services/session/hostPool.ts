@@ -17,11 +17,20 @@ export interface HostEnd {
   how: string;
 }
 
+/** A session host that has a session. */
+export interface SessionHost {
+  /** Resolves when the process is gone. */
+  readonly exited: Promise<HostEnd>;
+  /** Lets it read the session's control record, as soon as it can hear. */
+  wake(): void;
+  /** Ends the session without any file: for a disk that is full. */
+  interrupt(): void;
+}
+
 /** A session host, as the worker that started it sees it. */
-export class HostProcess {
+export class HostProcess implements SessionHost {
   /** Null when it could not be started. */
   readonly identity: ProcessIdentity | null;
-  /** Resolves when the process is gone. */
   readonly exited: Promise<HostEnd>;
   /** Resolves when its session's program has been started (true), or will never be. */
   readonly underWay: Promise<boolean>;
@@ -70,13 +79,11 @@ export class HostProcess {
     this.#child.stdin?.end(`${sessionDirectory}\n`);
   }
 
-  /** Lets it read the session's control record, as soon as it can hear. */
   wake(): void {
     this.#wakePending = !this.#hearsSignals;
     if (this.#hearsSignals) this.#child.kill("SIGHUP");
   }
 
-  /** Ends the session without any file: for a disk that is full. */
   interrupt(): void {
     this.#child.kill("SIGTERM");
   }

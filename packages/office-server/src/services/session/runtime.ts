@@ -33,6 +33,10 @@ export interface SessionRuntime {
    * `onEnd` is called exactly once, when every process of the session is known to be gone.
    */
   start(request: SessionRequest, onEnd: (end: SessionEnd) => void): void;
+  /**
+   * Goes on with a session that another worker has started and left, wherever it has got to meanwhile. Otherwise as `start`.
+   */
+  adopt(executionId: string, onEnd: (end: SessionEnd) => void): void;
   /** Asks a session to stop (TERM, then KILL). Its end is reported as usual. Unknown ids are ignored: it has ended. */
   stop(executionId: string, cause: StopCause): void;
   /** Moves the deadline: `timeoutMs` counts from the session's start. */

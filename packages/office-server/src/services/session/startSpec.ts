@@ -1,5 +1,5 @@
 import { type Environment, sessionEnvironment } from "./environment.ts";
-import type { OutputLimits, StartSpec } from "./host/records.ts";
+import type { OutputLimits, SessionLease, StartSpec } from "./host/records.ts";
 import type { SessionRequest } from "./runtime.ts";
 import { fillTemplate, templateValues } from "./template.ts";
 
@@ -10,6 +10,8 @@ export interface StartContext {
   installation: string;
   termGraceMs: number;
   output: OutputLimits;
+  /** What sessions that are started now go by. */
+  lease: () => SessionLease | null;
 }
 
 /** What the session host is told to start, and what the program reads from stdin (null: nothing). */
@@ -24,6 +26,7 @@ export function startSpecOf(request: SessionRequest, context: StartContext): { s
     timeoutMs: request.timeoutMs,
     termGraceMs: context.termGraceMs,
     output: context.output,
+    lease: context.lease(),
   };
   return { spec, stdin: stdin === undefined ? null : fillTemplate(stdin, values) };
 }

@@ -1,7 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import type { StopCause } from "../../../domain/outcome.ts";
-import { monotonicMs, wallClock } from "../../../platform/clock.ts";
+import { bootTimeMs, monotonicMs, wallClock } from "../../../platform/clock.ts";
+import { readLease } from "../../../platform/leaseFile.ts";
 import { identityOf } from "../../../platform/processIdentity.ts";
 import { pause, setLongTimer, type Timer } from "../../../platform/timers.ts";
 import { OutputFile } from "./outputFile.ts";
@@ -33,6 +34,9 @@ export class HostedSession {
   readonly #startedAtMs = monotonicMs();
   #stopCause: StopCause | null = null;
   #deadline: Timer | null = null;
+  #leaseEnd: Timer | null = null;
+  /** In boot time, as far as it was read. */
+  #leasedUntilMs = -Infinity;
   /** Known while the program runs and until the last of its processes is gone. */
   #processes: SessionProcesses | null = null;
   #ended = false;
@@ -59,11 +63,13 @@ export class HostedSession {
     const output = new OutputFile(outputPath(this.#directory), this.#spec.output);
     pipe.readInto((bytes) => output.write(bytes));
     this.applyControl();
+    this.#watchLease();
     const end = this.#stopCause === null ? await this.#runProgram(pipe) : neverStarted;
     this.#ended = true;
     this.#deadline?.cancel();
     // The record comes first; but a disk that cannot take it must not keep what is left of the session alive.
     await Promise.all([this.#recordExit(end), this.#processes?.end()]);
+    this.#leaseEnd?.cancel();
     pipe.drain();
     output.close();
   }
@@ -90,7 +96,42 @@ export class HostedSession {
       this.#spec.timeoutMs = control.timeoutMs;
       if (this.#deadline !== null) this.#setDeadline();
     }
+    if (control.lease) {
+      this.#spec.lease = control.lease;
+      if (this.#leaseEnd !== null) this.#watchLease();
+    }
     if (control.stop !== null) this.stop(control.stop);
+  }
+
+  /**
+   * Ends the session when no worker holds its lease any more: by then nobody may look after it, and another machine is about
+   * to run it. Rings when the lease may be over, and looks; it is renewed all the time.
+   */
+  #watchLease(): void {
+    this.#leaseEnd?.cancel();
+    const { lease } = this.#spec;
+    // A worker of an earlier version knew of none.
+    if (!lease) return;
+    const leftMs = this.#leaseLeftMs(lease.path);
+    if (leftMs > 0) {
+      // A worker that takes the session over may have been unable to tell: its word is looked for as well.
+      this.#leaseEnd = setLongTimer(() => {
+        this.applyControl();
+        this.#watchLease();
+      }, leftMs);
+      return;
+    }
+    this.stop("interrupted");
+    void this.#processes?.hasten(lease.graceMs);
+  }
+
+  #leaseLeftMs(path: string): number {
+    try {
+      this.#leasedUntilMs = readLease(path) ?? -Infinity;
+    } catch {
+      // What cannot be read now was good until then, and no longer.
+    }
+    return this.#leasedUntilMs - bootTimeMs();
   }
 
   async #runProgram(pipe: ProgramOutput): Promise<HowItEnded> {

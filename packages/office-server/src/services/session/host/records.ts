@@ -40,6 +40,14 @@ export interface OutputLimits {
   tailBytes: number;
 }
 
+/** For how long a session may go on: as long as a worker of its machine holds the lease of its executions. */
+export interface SessionLease {
+  /** See platform/leaseFile.ts. */
+  path: string;
+  /** From SIGTERM to SIGKILL when it is over. */
+  graceMs: number;
+}
+
 export interface StartSpec {
   executionId: string;
   /** The program and its arguments; a shell line is `/bin/sh -c line`. */
@@ -51,12 +59,16 @@ export interface StartSpec {
   /** From SIGTERM to SIGKILL. */
   termGraceMs: number;
   output: OutputLimits;
+  /** Null: it may go on without any worker. */
+  lease: SessionLease | null;
 }
 
 export interface ControlRecord {
   stop: StopCause | null;
   /** Replaces the spec's. */
   timeoutMs: number | null;
+  /** That of the worker that has taken the session over; replaces the spec's. */
+  lease: SessionLease | null;
 }
 
 export interface HostRecord {

@@ -31,6 +31,7 @@ const specOf = (directory: string): StartSpec => ({
   env: {},
   timeoutMs: 1_000,
   termGraceMs: 1_000,
+  lease: null,
   output: { headBytes: 1, tailBytes: 1 },
 });
 

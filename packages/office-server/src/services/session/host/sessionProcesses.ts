@@ -40,6 +40,7 @@ export function findSessionProcesses({ executionId, leader }: SessionMembership)
 export class SessionProcesses {
   readonly #membership: SessionMembership;
   readonly #graceMs: number;
+  #killAtMs = Infinity;
   #ending: Promise<void> | null = null;
   #lookNow: () => void = () => {};
 
@@ -55,13 +56,19 @@ export class SessionProcesses {
     return this.#ending;
   }
 
+  /** As `end`, but SIGKILL comes within `graceMs`, even if it was to come later. */
+  hasten(graceMs: number): Promise<void> {
+    this.#killAtMs = Math.min(this.#killAtMs, monotonicMs() + graceMs);
+    return this.end();
+  }
+
   async #endAll(): Promise<void> {
-    const killAtMs = monotonicMs() + this.#graceMs;
+    this.#killAtMs = Math.min(this.#killAtMs, monotonicMs() + this.#graceMs);
     const asked = new Set<number>();
     for (let waitMs = 1; ; waitMs = Math.min(waitMs * 2, LOOK_AGAIN_MS_MAX)) {
       const targets = this.#find();
       if (targets?.length === 0) return;
-      const graceLeftMs = killAtMs - monotonicMs();
+      const graceLeftMs = this.#killAtMs - monotonicMs();
       for (const target of targets ?? []) {
         if (graceLeftMs <= 0) sendSignal(target, "SIGKILL");
         else if (!asked.has(target)) askToEnd(target);

@@ -1,0 +1,48 @@
+import { isAlive, type ProcessIdentity } from "../../platform/processIdentity.ts";
+import { sendSignal } from "../../platform/processTable.ts";
+import { pause } from "../../platform/timers.ts";
+import { readRecord } from "./host/records.ts";
+import type { HostEnd, SessionHost } from "./hostPool.ts";
+import { inspectSession } from "./leftBehind.ts";
+
+/** It is nobody's child here: nothing but a look tells when it has ended. */
+const LOOK_AGAIN_MS = 100;
+
+/** The host of a session that another worker has started. */
+export class AdoptedHost implements SessionHost {
+  readonly exited: Promise<HostEnd>;
+  readonly #directory: string;
+  readonly #identity: ProcessIdentity;
+
+  constructor(directory: string, identity: ProcessIdentity) {
+    this.#directory = directory;
+    this.#identity = identity;
+    this.exited = this.#watch();
+  }
+
+  /** One that has not begun yet does not hear, and a signal would end it: it looks by itself when it begins. */
+  wake(): void {
+    if ((readRecord(this.#directory, "host")?.startedAt ?? null) !== null) this.#send("SIGHUP");
+  }
+
+  interrupt(): void {
+    this.#send("SIGTERM");
+  }
+
+  #send(signal: NodeJS.Signals): void {
+    if (isAlive(this.#identity)) sendSignal(this.#identity.pid, signal);
+  }
+
+  async #watch(): Promise<HostEnd> {
+    while (this.#mayBeAlive()) await pause(LOOK_AGAIN_MS);
+    return { clean: inspectSession(this.#directory).state === "exited", how: "unseen" };
+  }
+
+  #mayBeAlive(): boolean {
+    try {
+      return isAlive(this.#identity);
+    } catch {
+      return true;
+    }
+  }
+}
