@@ -80,6 +80,8 @@ export class InstantRuntime implements SessionRuntime {
     onEnd({ executionId: request.executionId, outcome: { kind: "finished" }, directory: null });
   }
 
+  adopt(): void {}
+
   stop(): void {}
 
   setTimeout(): void {}
@@ -121,5 +123,12 @@ export const createLoop = (database: Database, runtime: SessionRuntime): Schedul
   const log = createLogger("error");
   const queue = new ExecutionQueue({ database, runtime, log, sessionsMax: null });
   const resolver = new DependencyResolver(database);
-  return new SchedulerLoop({ database, queue, resolver, log, workerId: "bench", tickIntervalMs: 0 });
+  return new SchedulerLoop({
+    database,
+    queue,
+    resolver,
+    log,
+    lease: { workerId: "bench", isHeld: true },
+    tickIntervalMs: 0,
+  });
 };

@@ -65,8 +65,14 @@ test("from nothing to work done, through a worker's death, to nothing left", asy
   expect(await next.exit).toBe(0);
 });
 
-test("when it is killed itself, nothing of it goes on: no process, no session, no database", async () => {
-  const { folder, up, environment } = await start({ database: false }, "--allow-run", "--workers", "2");
+test("when it is killed itself, nothing of it goes on: no process, no database; and its sessions wait for nobody", async () => {
+  const lease = { WORKER_HEARTBEAT_MS: "500", WORKER_FENCE_MS: "2000", WORKER_LEASE_MS: "3000" };
+  const { folder, up, environment } = await start(
+    { database: false, environment: lease },
+    "--allow-run",
+    "--workers",
+    "2",
+  );
   folder.plan(endless);
   const submit = folder.start(["submit", "plan.yaml"], environment);
   expect(await submit.exit, submit.stderr).toBe(0);
@@ -75,14 +81,34 @@ test("when it is killed itself, nothing of it goes on: no process, no session, n
   expect(await up.exit).toBe(137);
   await folder.allGone();
 
-  // It was stopped in good order: the job went back to the queue, at no cost.
+  // Its worker handed over, and nobody came.
   const next = folder.start(["up", "--workers", "0"]);
   const events = folder.start(["events", "--json"], { OFFICE_URL: await address(next) });
   expect(await events.exit, events.stderr).toBe(0);
-  expect(events.story("job_started", "job_retrying", "job_failed")).toEqual(["started a", "retrying a"]);
-  expect((await events.event("job_retrying", "a")).details["reason"]).toBe("interrupted");
+  expect(events.story("job_started", "job_retrying", "job_failed")).toEqual(["started a"]);
   next.signalGroup("SIGINT");
   expect(await next.exit, next.stderr).toBe(0);
+});
+
+test("when it is killed and started again, its sessions go on", async () => {
+  const { folder, up, environment } = await start({ database: false }, "--allow-run");
+  folder.plan({ jobs: [{ key: "a", run: "touch begun-$ATTEMPT; until test -e go; do sleep 0.02; done" }] });
+  const submit = folder.start(["submit", "plan.yaml"], environment);
+  expect(await submit.exit, submit.stderr).toBe(0);
+  await folder.fileAppears("begun-1");
+  up.signal("SIGKILL");
+  expect(await up.exit).toBe(137);
+  const next = folder.start(["up"]);
+  const OFFICE_URL = await address(next);
+  folder.write("go", "");
+  const events = folder.start(["events", "--after", "0", "--follow", "--json"], { OFFICE_URL });
+  await events.event("job_completed", "a");
+  expect(events.story("job_started", "job_retrying", "job_completed")).toEqual(["started a", "completed a"]);
+  events.signal("SIGINT");
+  await events.exit;
+  next.signalGroup("SIGINT");
+  expect(await next.exit, next.stderr).toBe(0);
+  expect(folder.processes()).toEqual([]);
 });
 
 test("a second Ctrl-C waits no longer for sessions that do not hear the first one", async () => {

@@ -48,6 +48,11 @@ export class ServiceProcess {
     promise.catch(() => {});
   }
 
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** Resolves when it is gone. */
   async kill(signal: NodeJS.Signals): Promise<number | NodeJS.Signals> {
     this.#child.kill(signal);
     return this.exit;

@@ -58,7 +58,8 @@ export class WorkerWorld {
   }
 
   async end(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.kill("SIGTERM")));
+    // With their sessions.
+    await Promise.all(this.#workers.map((worker) => worker.kill("SIGQUIT")));
     await Promise.all(this.#databases.map((database) => database.close()));
   }
 }

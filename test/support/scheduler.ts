@@ -8,6 +8,7 @@ import { EventFeed } from "office-server/services/events/EventFeed.ts";
 import { DependencyResolver } from "office-server/services/scheduler/DependencyResolver.ts";
 import { ExecutionQueue } from "office-server/services/scheduler/ExecutionQueue.ts";
 import { SchedulerLoop } from "office-server/services/scheduler/SchedulerLoop.ts";
+import type { Lease } from "office-server/services/scheduler/WorkerLease.ts";
 import { afterAll, beforeAll, onTestFinished } from "vitest";
 import { createTestDatabase } from "./database.ts";
 import { type Behaviour, ScriptedRuntime } from "./scriptedRuntime.ts";
@@ -29,6 +30,8 @@ export interface WorkerOptions extends Behaviour {
   tickIntervalMs?: number;
   taskId?: string;
   workerId?: string;
+  /** Default: one that is held for ever. */
+  lease?: Lease;
   /** In place of a pool of its own. */
   database?: Database;
 }
@@ -78,7 +81,14 @@ async function createWorld(options: WorldOptions, endings: Ending[]) {
   const database = connect();
   const followers: (() => void)[] = [];
 
-  function createWorker({ tickIntervalMs = 0, sessionsMax, taskId, workerId, ...rest }: WorkerOptions = {}): Worker {
+  function createWorker({
+    tickIntervalMs = 0,
+    sessionsMax,
+    taskId,
+    workerId,
+    lease,
+    ...rest
+  }: WorkerOptions = {}): Worker {
     const own = rest.database ?? connect();
     const warnings: string[] = [];
     const log = createLogger("warn", { write: (line: string) => warnings.push(line) });
@@ -89,7 +99,7 @@ async function createWorld(options: WorldOptions, endings: Ending[]) {
       queue,
       resolver: new DependencyResolver(own),
       log,
-      workerId: workerId ?? newId(),
+      lease: lease ?? { workerId: workerId ?? newId(), isHeld: true },
       tickIntervalMs,
       ...(taskId !== undefined && { taskId }),
     });

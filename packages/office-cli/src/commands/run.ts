@@ -10,7 +10,8 @@ import { makeOfficeHome } from "office-server/platform/officeHome.ts";
 import { setLongTimer } from "office-server/platform/timers.ts";
 import { readPlanFile } from "office-server/services/planFile.ts";
 import { type PlanOrigin, resumePlan, type Submission, submitPlan } from "office-server/services/submission.ts";
-import { recoverLeftBehind, sessionsDirectoryOf } from "office-server/workers/sessions.ts";
+import { recordEnds } from "office-server/workers/recovery.ts";
+import { sessionsDirectoryOf } from "office-server/workers/sessions.ts";
 import { TaskWorker } from "office-server/workers/taskWorker.ts";
 import { Interruption } from "../interruption.ts";
 import { printPlanErrors } from "../planErrors.ts";
@@ -98,14 +99,14 @@ async function runInDatabase({ database, config, plan, path, options, io, interr
   const log = createLogger(config.logLevel === "info" || viewKind === "live" ? "error" : config.logLevel);
   const origin: PlanOrigin = { path: resolve(path), defaultOffice: basename(path, extname(path)) };
 
-  await recoverLeftBehind(database, config, log);
+  await recordEnds(database, config, log);
   if (interruption.happened) {
     io.stderr.write("office: interrupted before anything was started\n");
     return INTERRUPTED;
   }
   let submission: Submission;
   if (options.resume) {
-    const resumption = await resumePlan(database, plan, origin);
+    const resumption = await resumePlan(database, plan, origin, { onlyThisMachine: config.databaseUrl === null });
     if (!resumption.ok) {
       io.stderr.write(`office: ${path} cannot be resumed: ${resumption.reason}\n`);
       return INVALID;

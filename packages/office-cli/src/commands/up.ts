@@ -58,7 +58,13 @@ interface ServicePlan {
   url: string;
   /** Whether plans with shell lines may be submitted. */
   allowRun: boolean;
-  processes: { name: string; program: string; url: string; environment: Record<string, string> }[];
+  processes: {
+    name: string;
+    program: string;
+    stopSignal: NodeJS.Signals;
+    url: string;
+    environment: Record<string, string>;
+  }[];
 }
 
 /** Which processes there are to be, and where each of them listens: there again, too, when it is started again. */
@@ -71,6 +77,7 @@ async function planService(
   const api = {
     name: "api",
     program: fileURLToPath(import.meta.resolve("office-server/api/main.ts")),
+    stopSignal: "SIGTERM" as const,
     url: `${url}/ready`,
     environment: { PORT: String(apiPort), ...(options.allowRun && { ALLOW_RUN: "1" }) },
   };
@@ -80,6 +87,8 @@ async function planService(
     workers.push({
       name: options.workers === 1 ? "worker" : `worker ${number}`,
       program: fileURLToPath(import.meta.resolve("office-server/workers/scheduler.ts")),
+      // Its sessions end with it: whoever presses Ctrl-C does not expect any to go on.
+      stopSignal: "SIGQUIT" as const,
       url: `${localUrl(host, healthPort)}/health`,
       environment: {
         PORT: String(apiPort),
@@ -114,10 +123,11 @@ interface Serving {
 
 async function serve({ plan, config, output, shutdown, say, key }: Serving): Promise<number> {
   const processes = plan.processes.map(
-    ({ name, program, environment }) =>
+    ({ name, program, stopSignal, environment }) =>
       new SupervisedProcess({
         name,
         program,
+        stopSignal,
         environment: { ...config.environment, ...environment },
         onLine: (line) => writeWhole(output.stderr, [logLine(name, line, NAME_WIDTH)]),
         onNotice: say,

@@ -43,7 +43,7 @@ export class Shutdown {
     this.#processes = processes;
     this.#tellIn("SIGTERM", GRACE_MS);
     this.#tellIn("SIGKILL", GRACE_MS + LAST_GRACE_MS);
-    await Promise.all(processes.map((one) => one.stop("SIGTERM")));
+    await Promise.all(processes.map((one) => one.stop()));
   }
 
   forget(): void {

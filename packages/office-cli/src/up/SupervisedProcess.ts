@@ -10,6 +10,8 @@ export interface SupervisedOptions {
   /** The file that Node runs. */
   program: string;
   environment: Readonly<Record<string, string | undefined>>;
+  /** What makes it end in good order, with all that it runs. */
+  stopSignal: NodeJS.Signals;
   /** What it writes, line by line. */
   onLine: (line: string) => void;
   /** What happens to it. */
@@ -68,8 +70,8 @@ export class SupervisedProcess {
     });
   }
 
-  /** Tells it to end, and not to be started again. Resolves when it is gone. */
-  stop(signal: NodeJS.Signals): Promise<void> {
+  /** Tells it to end, in good order by default, and not to be started again. Resolves when it is gone. */
+  stop(signal: NodeJS.Signals = this.#options.stopSignal): Promise<void> {
     this.#stopping = true;
     this.#restart?.cancel();
     if (this.#child === null) this.#gone.resolve();

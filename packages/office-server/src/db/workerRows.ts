@@ -1,19 +1,74 @@
 import type { Queryable } from "./connection.ts";
 
-/** A sign of life of a worker process. Rows of those that have been silent for an hour are removed on the way. */
-export async function showWorker(database: Queryable, worker: { id: string; version: string }): Promise<void> {
+export interface NewWorker {
+  id: string;
+  version: string;
+  /** How long it may be silent. */
+  leaseMs: number;
+  /** The one task that it works for; null: all offices. */
+  taskId: string | null;
+}
+
+/** A worker begins. Rows of those that have ended an hour ago are removed on the way. */
+export async function registerWorker(database: Queryable, { id, version, leaseMs, taskId }: NewWorker): Promise<void> {
   await database.query(
-    "show_worker",
-    `WITH silent AS (
-       DELETE FROM scheduler_workers WHERE seen_at < scheduler_now() - interval '1 hour' AND id <> $1
+    "register_worker",
+    `WITH ended AS (
+       DELETE FROM scheduler_workers
+       WHERE (lost_at IS NOT NULL OR left_at IS NOT NULL) AND seen_at < scheduler_now() - interval '1 hour'
      )
-     INSERT INTO scheduler_workers (id, version, started_at, seen_at) VALUES ($1, $2, scheduler_now(), scheduler_now())
-     ON CONFLICT (id) DO UPDATE SET seen_at = EXCLUDED.seen_at`,
-    [worker.id, worker.version],
+     INSERT INTO scheduler_workers (id, version, lease_ms, task_id, started_at, seen_at)
+     VALUES ($1, $2, $3, $4, scheduler_now(), scheduler_now())`,
+    [id, version, leaseMs, taskId],
   );
 }
 
-/** A worker process ends. */
-export async function removeWorker(database: Queryable, id: string): Promise<void> {
-  await database.query("remove_worker", "DELETE FROM scheduler_workers WHERE id = $1", [id]);
+/** A sign of life. False: the worker was declared lost, for good. */
+export async function renewWorker(database: Queryable, id: string): Promise<boolean> {
+  const rows = await database.query(
+    "renew_worker",
+    "UPDATE scheduler_workers SET seen_at = scheduler_now() WHERE id = $1 AND lost_at IS NULL RETURNING id",
+    [id],
+  );
+  return rows.length > 0;
+}
+
+/** A worker ends in good order. What it leaves running keeps its row, until another worker has taken it: then true. */
+export async function endWorker(database: Queryable, id: string): Promise<boolean> {
+  const leaving = await database.query(
+    "end_worker",
+    `WITH running AS (
+       SELECT EXISTS (SELECT 1 FROM job_executions WHERE worker_id = $1 AND ended_at IS NULL AND lease_ms IS NULL) AS any
+     ), gone AS (
+       DELETE FROM scheduler_workers w USING running r WHERE w.id = $1 AND NOT r.any
+     )
+     UPDATE scheduler_workers w SET left_at = scheduler_now() FROM running r WHERE w.id = $1 AND r.any RETURNING w.id`,
+    [id],
+  );
+  return leaving.length > 0;
+}
+
+/** A worker's last sign of life, as text that changes with each. */
+export interface WorkerSign {
+  id: string;
+  sign: string;
+  lease_ms: number;
+}
+
+/** All workers that have not been declared lost. */
+export const workerSigns = (database: Queryable): Promise<WorkerSign[]> =>
+  database.query<WorkerSign>(
+    "worker_signs",
+    "SELECT id, extract(epoch FROM seen_at)::text AS sign, lease_ms::float8 FROM scheduler_workers WHERE lost_at IS NULL",
+  );
+
+/** Declares a worker lost, unless it has given another sign of life. What it holds is free from now on. */
+export async function declareLost(database: Queryable, { id, sign }: Omit<WorkerSign, "lease_ms">): Promise<boolean> {
+  const rows = await database.query(
+    "declare_lost",
+    `UPDATE scheduler_workers SET lost_at = scheduler_now()
+     WHERE id = $1 AND extract(epoch FROM seen_at)::text = $2 AND lost_at IS NULL RETURNING id`,
+    [id, sign],
+  );
+  return rows.length > 0;
 }

@@ -1,6 +1,16 @@
 import type { JobSchedulerConfig } from "office-contract/config.ts";
 import type { ErrorClass } from "office-contract/vocabulary.ts";
-import { cancelled, completed, type Exit, type Failure, failed, interrupted, retrying, timedOut } from "./lifecycle.ts";
+import {
+  cancelled,
+  completed,
+  type Exit,
+  type Failure,
+  failed,
+  interrupted,
+  retrying,
+  timedOut,
+  workerLost,
+} from "./lifecycle.ts";
 import type { SessionOutcome } from "./outcome.ts";
 
 /** Whether another attempt may end differently. */
@@ -70,6 +80,17 @@ export const decideExit = (outcome: SessionOutcome, budget: RetryBudget): Exit =
       }
   }
 };
+
+/**
+ * Decides what becomes of an execution whose worker is lost: its job runs again and keeps its retries, unless that has
+ * happened `lossesMax` times. Then it may well be the job that takes its workers down.
+ *
+ * @param losses those of the job so far, this one included
+ */
+export const afterWorkerLoss = (losses: number, lossesMax: number): Exit =>
+  losses < lossesMax
+    ? workerLost()
+    : failed(crash(`its worker was lost ${losses} times while it ran; it is not run again by itself`));
 
 const crash = (errorMessage: string): Failure => ({ errorClass: "SESSION_CRASH", errorMessage, exitCode: null });
 

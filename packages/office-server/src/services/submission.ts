@@ -14,6 +14,7 @@ import { newJobId } from "../platform/ids.ts";
 import { workerProcess } from "../platform/workerId.ts";
 import { asNewJob } from "./newJob.ts";
 import { roleSession } from "./offices.ts";
+import { isGone } from "./session/recovery.ts";
 
 /** Where a plan came from: its office, unless it names one, and how its task is found again. */
 export interface PlanOrigin {
@@ -56,11 +57,16 @@ export type Resumption = { ok: true; submission: Submission } | { ok: false; rea
  * Takes up the last task of a plan where it stopped: what is not done is brought back, defined as the plan says now. The
  * plan's graph must be the same. Executions that a dead worker left behind must have been put on record before.
  */
-export async function resumePlan(database: Database, plan: Plan, origin: PlanOrigin): Promise<Resumption> {
+export async function resumePlan(
+  database: Database,
+  plan: Plan,
+  origin: PlanOrigin,
+  { onlyThisMachine }: { onlyThisMachine: boolean },
+): Promise<Resumption> {
   const officeName = plan.office ?? origin.defaultOffice;
   const task = await lastTaskOfPlan(database, officeName, origin.path);
   if (task === null) return refuse(`there is no earlier run of it in office "${officeName}"; run it without --resume`);
-  const running = await runningElsewhere(database, task.id);
+  const running = await runningElsewhere(database, task.id, onlyThisMachine);
   if (running !== null) return refuse(`it is being run, by process ${running}; wait for its end, or stop it`);
   const submission = await database.transaction(async (transaction) => {
     const { id: officeId, config } = await applySettings(transaction, plan, origin);
@@ -98,9 +104,11 @@ const applySettings = (transaction: Queryable, plan: Plan, origin: PlanOrigin): 
     keep: plan.office !== null,
   });
 
-/** The pid of the process that runs a job of the task, if one does. */
-async function runningElsewhere(database: Database, taskId: string): Promise<string | null> {
-  const execution = (await liveExecutions(database)).find((live) => live.task_id === taskId);
+/** The pid of the process that runs a job of the task, if one does. What one that is gone has left is taken over. */
+async function runningElsewhere(database: Database, taskId: string, onlyThisMachine: boolean): Promise<string | null> {
+  const execution = (await liveExecutions(database)).find(
+    ({ task_id: ofTask, worker_id: workerId }) => ofTask === taskId && !isGone(workerId, onlyThisMachine),
+  );
   return execution === undefined ? null : String(workerProcess(execution.worker_id)?.pid ?? execution.worker_id);
 }
 

@@ -13,19 +13,14 @@ import { createRegistry } from "../services/metrics/registry.ts";
 import { addEventLag } from "../services/metrics/serviceMetrics.ts";
 import { WorkerMetrics } from "../services/metrics/WorkerMetrics.ts";
 import { Housekeeping } from "../services/retention/Housekeeping.ts";
-import { DependencyResolver } from "../services/scheduler/DependencyResolver.ts";
-import { ExecutionQueue } from "../services/scheduler/ExecutionQueue.ts";
-import { SchedulerLoop } from "../services/scheduler/SchedulerLoop.ts";
-import { WorkerPresence } from "../services/scheduler/WorkerPresence.ts";
 import { type HealthReport, reportHealth, type WorkerPhase } from "./health.ts";
 import { HealthServer } from "./HealthServer.ts";
-import { recoverLeftBehind, sessionsDirectoryOf, WorkerSessions } from "./sessions.ts";
+import { type Departing, Scheduling } from "./Scheduling.ts";
+import { sessionsDirectoryOf } from "./sessions.ts";
 
 export interface SchedulerWorkerOptions {
   config: Config;
   log: Logger;
-  /** Unique among all processes that ever lived. */
-  workerId: string;
   /** Told when the embedded database has died and could not be started again. */
   onDatabaseLost: (error: Error) => void;
 }
@@ -44,7 +39,8 @@ export class SchedulerWorker {
   readonly #endings = new AsyncDisposableStack();
   #starting: Promise<string> | null = null;
   #stopping: Promise<void> | null = null;
-  #sessions: WorkerSessions | null = null;
+  #scheduling: Scheduling | null = null;
+  #departing: Departing = "interrupt";
   #ping: Promise<number | null> | null = null;
 
   constructor(options: SchedulerWorkerOptions) {
@@ -61,47 +57,42 @@ export class SchedulerWorker {
   }
 
   /**
-   * Claims nothing more, asks running sessions to stop, lets their jobs go back to the queue, and ends when all is quiet.
-   * May be called twice, or while it starts.
+   * Claims nothing more, lets running sessions come to what `departing` says, and ends when all is quiet. May be called
+   * again, with another wish, or while it starts.
    */
-  stop(): Promise<void> {
+  stop(departing: Departing): Promise<void> {
     this.#phase = "stopping";
+    this.#departing = departing;
+    if (this.#stopping !== null) void this.#scheduling?.loop.stop(departing);
     this.#stopping ??= this.#stop();
     return this.#stopping;
   }
 
   /** Does not wait any longer for sessions that are being stopped: they are killed. */
   async kill(): Promise<void> {
-    await this.#sessions?.killAll();
+    await this.#scheduling?.sessions.killAll();
   }
 
   async #start(): Promise<string> {
-    const { config, log, workerId } = this.#options;
+    const { config, log } = this.#options;
     const database = await this.#openDatabase();
     const registry = createRegistry();
-    const { loop, sessions } = this.#createScheduler(database, registry);
-    this.#sessions = sessions;
+    const scheduling = this.#createScheduling(database, registry);
+    this.#scheduling = scheduling;
     addEventLag(registry, database);
-    const report = (): Promise<HealthReport> => this.#report(database, loop, sessions);
+    const report = (): Promise<HealthReport> => this.#report(database, scheduling);
     const health = new HealthServer({ host: config.host, port: config.schedulerPort, report, metrics: registry });
     this.#endings.defer(() => health.stop());
     const url = await health.start();
 
-    this.#endings.defer(() => sessions.close());
-    if (this.#isStopping) return url;
-    await recoverLeftBehind(database, config, log);
-    if (this.#isStopping) return url;
-    sessions.warmUp();
-    const presence = new WorkerPresence({ database, log, workerId, version: manifest.version });
-    this.#endings.defer(() => presence.stop());
-    await presence.start();
-    // Before the loop, so that it ends after it: what a stop makes happen is told as well.
+    // Before the scheduling, so that it ends after it: what a stop makes happen is told as well.
     const delivery = new EventDelivery({ database, log, config });
     this.#endings.defer(() => delivery.stop());
+    this.#endings.defer(() => scheduling.stop(this.#departing));
+    if (this.#isStopping) return url;
     await delivery.start();
-    this.#endings.defer(() => loop.stop("interrupt"));
     this.#schedulingSinceMs = monotonicMs();
-    await loop.start();
+    await scheduling.start();
     const sessionsDirectory = sessionsDirectoryOf(config.officeHome);
     const housekeeping = new Housekeeping({ database, log, sessionsDirectory, retentionDays: config.retentionDays });
     this.#endings.defer(() => housekeeping.stop());
@@ -137,37 +128,42 @@ export class SchedulerWorker {
     return database;
   }
 
-  #createScheduler(database: Database, registry: Registry) {
-    const { config, log, workerId } = this.#options;
-    const sessionsMax = config.maxSessions;
-    const onProgramStarted = (startMs: number): void => metrics.onProgramStarted(startMs);
-    const sessions = new WorkerSessions({ database, config, log, onProgramStarted });
-    const { runtime } = sessions;
-    const metrics = new WorkerMetrics({ registry, sessions: () => runtime.running, sessionsMax });
-    const queue = new ExecutionQueue({ database, runtime, log, sessionsMax });
-    const resolver = new DependencyResolver(database);
-    const { tickIntervalMs } = config;
-    const loop = new SchedulerLoop({ database, queue, resolver, log, workerId, tickIntervalMs });
+  #createScheduling(database: Database, registry: Registry): Scheduling {
+    const { config, log } = this.#options;
+    const scheduling = new Scheduling({
+      database,
+      config,
+      log,
+      taskId: null,
+      succession: () => "adopt",
+      onProgramStarted: (startMs) => metrics.onProgramStarted(startMs),
+    });
+    const { sessions, loop } = scheduling;
+    const metrics = new WorkerMetrics({
+      registry,
+      sessions: () => sessions.runtime.running,
+      sessionsMax: config.maxSessions,
+    });
     loop.onPass = (pass) => metrics.onPass(pass);
-    return { loop, sessions };
+    return scheduling;
   }
 
-  async #report(database: Database, loop: SchedulerLoop, { runtime }: WorkerSessions): Promise<HealthReport> {
+  async #report(database: Database, { loop, lease, sessions }: Scheduling): Promise<HealthReport> {
     this.#ping ??= pingDatabase(database, PING_MS_MAX).finally(() => {
       this.#ping = null;
     });
     const databaseMs = await this.#ping;
-    const { config, workerId } = this.#options;
+    const { config } = this.#options;
     const since = this.#schedulingSinceMs;
     return reportHealth({
       phase: this.#phase,
       version: manifest.version,
-      workerId,
+      workerId: lease.workerId,
       uptimeMs: monotonicMs() - this.#startedAtMs,
       schedulingMs: since === null ? null : monotonicMs() - since,
       loop: loop.health,
       tickIntervalMs: config.tickIntervalMs,
-      sessions: runtime.running,
+      sessions: sessions.runtime.running,
       sessionsMax: config.maxSessions,
       databaseMs,
     });

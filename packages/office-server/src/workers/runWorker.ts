@@ -2,28 +2,51 @@ import { createLogger, type Logger } from "../platform/log.ts";
 import { setLongTimer } from "../platform/timers.ts";
 import { currentWorkerId } from "../platform/workerId.ts";
 import { beginProcess, DONE, endOnFailure, FAILED, sayReady } from "../services/processStart.ts";
+import type { Departing } from "./Scheduling.ts";
 import { SchedulerWorker } from "./SchedulerWorker.ts";
 import { TERM_GRACE_MS } from "./sessions.ts";
 
-const SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-/** Sessions get their grace, and their ends a moment to be put on record. */
-const STOP_MS_MAX = TERM_GRACE_MS + 5_000;
+/** How each signal has a worker depart. The first signal counts, but that a departure can be made faster. */
+const DEPARTURES = {
+  SIGTERM: "leave",
+  SIGINT: "leave",
+  SIGHUP: "leave",
+  SIGUSR2: "finish",
+  SIGQUIT: "interrupt",
+} as const satisfies Partial<Record<NodeJS.Signals, Departing>>;
+type DepartureSignal = keyof typeof DEPARTURES;
+
+const SAYS: Readonly<Record<Departing, string>> = {
+  finish: "draining: nothing more is started; this worker ends with the last of its sessions",
+  leave: "handing over: nothing more is started, and sessions go on for the next worker that starts here",
+  interrupt: "stopping: nothing more is started, and running sessions are asked to stop",
+};
+/** How long each may take, in ms; null: as long as it takes. Sessions get their grace, and their ends a moment more. */
+const MS_MAX: Readonly<Record<Departing, number | null>> = {
+  finish: null,
+  leave: 8_000,
+  interrupt: TERM_GRACE_MS + 5_000,
+};
 const KILL_MS_MAX = 5_000;
 
 /**
  * A worker as a process of its own: starts it, and ends the process when it is told to, or when it cannot go on.
  *
- * The first signal stops it in good order (exit code 0), the second one kills its sessions (1), the third one waits for
- * nothing (1). What could not be put on record by then is, by the next worker that starts here.
+ * SIGTERM, SIGINT and SIGHUP hand over: sessions go on, and the next worker of this machine takes them. SIGUSR2 drains:
+ * sessions are awaited. SIGQUIT stops the sessions. The exit code is 0 for all of these. A further signal ends a drain in
+ * its way; and a departure that is under way at once (1), which kills sessions that are being stopped. What could not be put
+ * on record by then is, by the next worker that starts here.
  */
 export function runWorker(): void {
   const config = beginProcess();
-  const workerId = currentWorkerId(config.workerName);
-  const log = createLogger(config.logLevel, process.stderr, { component: "worker", worker: workerId });
+  const log = createLogger(config.logLevel, process.stderr, {
+    component: "worker",
+    worker: currentWorkerId(config.workerName),
+  });
   const fail = endOnFailure(log);
-  const worker = new SchedulerWorker({ config, log, workerId, onDatabaseLost: fail });
+  const worker = new SchedulerWorker({ config, log, onDatabaseLost: fail });
   const departure = new Departure(worker, log);
-  for (const signal of SIGNALS) process.on(signal, () => departure.hear(signal));
+  for (const signal of Object.keys(DEPARTURES) as DepartureSignal[]) process.on(signal, () => departure.hear(signal));
   void worker.start().then((url) => {
     if (!departure.hasBegun) sayReady(log, url);
   }, fail);
@@ -33,7 +56,8 @@ export function runWorker(): void {
 class Departure {
   readonly #worker: SchedulerWorker;
   readonly #log: Logger;
-  #signals = 0;
+  #departing: Departing | null = null;
+  #hurried = false;
 
   constructor(worker: SchedulerWorker, log: Logger) {
     this.#worker = worker;
@@ -41,26 +65,35 @@ class Departure {
   }
 
   get hasBegun(): boolean {
-    return this.#signals > 0;
+    return this.#departing !== null;
   }
 
-  hear(signal: NodeJS.Signals): void {
-    this.#signals += 1;
-    if (this.#signals === 1) void this.#stop(signal);
-    else if (this.#signals === 2) void this.#kill(signal);
+  hear(signal: DepartureSignal): void {
+    const wanted = DEPARTURES[signal];
+    if (this.#departing === null || (this.#departing === "finish" && wanted !== "finish")) this.#begin(wanted, signal);
+    else if (wanted === "finish") return;
+    else if (this.#departing === "interrupt" && !this.#hurried) void this.#kill(signal);
     else process.exit(FAILED);
   }
 
-  async #stop(signal: NodeJS.Signals): Promise<void> {
-    this.#log.info({ signal }, "stopping: nothing more is started, and running sessions are asked to stop");
-    setLongTimer(() => {
-      this.#log.error("not everything came to its end in time; the next worker that starts here puts it on record");
-      process.exit(FAILED);
-    }, STOP_MS_MAX);
+  #begin(departing: Departing, signal: NodeJS.Signals): void {
+    this.#departing = departing;
+    this.#log.info({ signal }, SAYS[departing]);
+    const msMax = MS_MAX[departing];
+    if (msMax !== null) {
+      setLongTimer(() => {
+        this.#log.error("not everything came to its end in time; the next worker that starts here puts it on record");
+        process.exit(FAILED);
+      }, msMax);
+    }
+    void this.#end(departing);
+  }
+
+  async #end(departing: Departing): Promise<void> {
     try {
-      await this.#worker.stop();
+      await this.#worker.stop(departing);
       this.#log.info("stopped");
-      process.exit(this.#signals === 1 ? DONE : FAILED);
+      process.exit(this.#hurried ? FAILED : DONE);
     } catch (error) {
       this.#log.error({ err: error }, "could not stop in good order");
       process.exit(FAILED);
@@ -68,6 +101,7 @@ class Departure {
   }
 
   async #kill(signal: NodeJS.Signals): Promise<void> {
+    this.#hurried = true;
     this.#log.warn({ signal }, "killing the sessions");
     setLongTimer(() => process.exit(FAILED), KILL_MS_MAX);
     await this.#worker.kill().catch((error: unknown) => {

@@ -3,9 +3,8 @@ import type { Database } from "../db/connection.ts";
 import { storedOutput } from "../db/queries/storedOutput.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
-import { currentWorkerId } from "../platform/workerId.ts";
+import type { SessionLease } from "../services/session/host/records.ts";
 import { OutputShipper } from "../services/session/OutputShipper.ts";
-import { recoverExecutions } from "../services/session/recovery.ts";
 import type { SessionRuntime } from "../services/session/runtime.ts";
 import { SessionOrchestrator } from "../services/session/SessionOrchestrator.ts";
 import { ShippedRuntime } from "../services/session/ShippedRuntime.ts";
@@ -15,10 +14,16 @@ export const TERM_GRACE_MS = 10_000;
 
 export const sessionsDirectoryOf = (officeHome: string): string => join(officeHome, "sessions");
 
+/** Where session hosts see that an incarnation of this process holds its lease. */
+export const leasePathOf = (officeHome: string, incarnation: number): string =>
+  join(sessionsDirectoryOf(officeHome), `.lease-${process.pid}-${incarnation}`);
+
 export interface WorkerSessionsOptions {
   database: Database;
   config: Config;
   log: Logger;
+  /** What sessions that are started now go by. */
+  lease: () => SessionLease;
   /** Told when a session's program has been started: how long that took, in ms. */
   onProgramStarted?: (startMs: number) => void;
 }
@@ -29,12 +34,13 @@ export class WorkerSessions {
   readonly #orchestrator: SessionOrchestrator;
   readonly #shipper: OutputShipper;
 
-  constructor({ database, config, log, onProgramStarted }: WorkerSessionsOptions) {
+  constructor({ database, config, log, lease, onProgramStarted }: WorkerSessionsOptions) {
     const sessionsDirectory = sessionsDirectoryOf(config.officeHome);
     this.#orchestrator = new SessionOrchestrator({
       sessionsDirectory,
       environment: config.environment,
       termGraceMs: TERM_GRACE_MS,
+      lease,
       log: (message) => log.warn(message),
       ...(onProgramStarted !== undefined && { onProgramStarted }),
     });
@@ -58,20 +64,12 @@ export class WorkerSessions {
   }
 }
 
-/** Before anything is claimed: puts on record what became of the sessions of workers of this machine that died. */
-export const recoverLeftBehind = (database: Database, config: Config, log: Logger): Promise<number> =>
-  recoverExecutions({
-    database,
-    sessionsDirectory: sessionsDirectoryOf(config.officeHome),
-    workerId: currentWorkerId(config.workerName),
-    onlyThisMachine: config.databaseUrl === null,
-    termGraceMs: TERM_GRACE_MS,
-    beforeSettling: (directories) => shipRest(database, log, directories),
-    log,
-  });
-
 /** Stores what sessions wrote after their worker had died. */
-async function shipRest(database: Database, log: Logger, directories: ReadonlyMap<string, string>): Promise<void> {
+export async function shipRest(
+  database: Database,
+  log: Logger,
+  directories: ReadonlyMap<string, string>,
+): Promise<void> {
   const shipper = new OutputShipper({ database, log });
   const stored = await storedOutput(database, [...directories.keys()]);
   for (const [executionId, directory] of directories) {

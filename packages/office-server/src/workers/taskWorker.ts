@@ -1,18 +1,16 @@
 import type { JobEvent } from "office-contract/events.ts";
 import { isFinal } from "office-contract/vocabulary.ts";
 import type { Database } from "../db/connection.ts";
+import type { LiveExecution } from "../db/queries/liveExecutions.ts";
 import { type TaskJobRow, taskJobs } from "../db/queries/taskJobs.ts";
 import { cancelJobs } from "../db/transitions/cancelJobs.ts";
 import { blockedJobs, isStandstill, type JobProgress } from "../domain/standstill.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
 import { setLongTimer } from "../platform/timers.ts";
-import { currentWorkerId } from "../platform/workerId.ts";
 import { EventFeed } from "../services/events/EventFeed.ts";
-import { DependencyResolver } from "../services/scheduler/DependencyResolver.ts";
-import { ExecutionQueue } from "../services/scheduler/ExecutionQueue.ts";
-import { SchedulerLoop } from "../services/scheduler/SchedulerLoop.ts";
-import { WorkerSessions } from "./sessions.ts";
+import type { Succession } from "../services/session/recovery.ts";
+import { Scheduling } from "./Scheduling.ts";
 
 const READ_AGAIN_MS = 1_000;
 
@@ -36,9 +34,7 @@ export interface BlockedJob {
 /** Runs one task to its end within this process. What `office run` is made of. */
 export class TaskWorker {
   readonly #options: TaskWorkerOptions;
-  readonly #sessions: WorkerSessions;
-  readonly #queue: ExecutionQueue;
-  readonly #loop: SchedulerLoop;
+  readonly #scheduling: Scheduling;
   /** Jobs that have not come to an end. */
   readonly #open = new Set<string>();
   /** Whether any job came to a bad end: then others may wait for it in vain. */
@@ -54,32 +50,23 @@ export class TaskWorker {
     this.finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    this.#sessions = new WorkerSessions({ database, config, log });
-    const { runtime } = this.#sessions;
-    this.#queue = new ExecutionQueue({ database, runtime, log, sessionsMax: config.maxSessions });
-    this.#loop = new SchedulerLoop({
-      database,
-      queue: this.#queue,
-      resolver: new DependencyResolver(database),
-      log,
-      workerId: currentWorkerId(config.workerName),
-      tickIntervalMs: config.tickIntervalMs,
-      taskId,
-    });
-    this.#loop.onPass = () => void this.#follow();
+    // Of another task's sessions, those that only that task's own run could go on with must not keep slots from this one.
+    const succession = ({ task_id: ofTask, worker }: LiveExecution): Succession =>
+      ofTask === taskId ? "adopt" : worker.lost || worker.task_id !== null ? "stop" : "leave";
+    this.#scheduling = new Scheduling({ database, config, log, taskId, succession });
+    this.#scheduling.loop.onPass = () => void this.#follow();
   }
 
   /** Starts working. Events from `after` on are handed out. */
   async start(after: number): Promise<void> {
     const { database, officeId, taskId } = this.#options;
-    this.#sessions.warmUp();
     for (const job of await taskJobs(database, taskId)) {
       if (!isFinal(job.status)) this.#open.add(job.id);
       else if (job.status !== "done") this.#anyEndedBadly = true;
     }
     this.#feed = new EventFeed(database, officeId, after, (events) => this.#onEvents(events));
     await this.#follow();
-    await this.#loop.start();
+    await this.#scheduling.start();
     // Another process may have ended the last job between the two reads above.
     await this.#follow();
   }
@@ -106,27 +93,26 @@ export class TaskWorker {
     const { database, officeId, taskId } = this.#options;
     const ids = (await taskJobs(database, taskId)).map(({ id }) => id);
     const { stopping } = await cancelJobs(database, officeId, ids, message);
-    this.#queue.stopCancelled(stopping);
+    this.#scheduling.queue.stopCancelled(stopping);
     await this.#follow();
     return stopping.length;
   }
 
   /** Does not wait any longer for sessions that are being stopped: they are killed. */
   async kill(): Promise<void> {
-    await this.#sessions.killAll();
+    await this.#scheduling.sessions.killAll();
   }
 
   /** Stops working and waits until all is quiet. Sessions that still run are stopped, their jobs go back to the queue. */
   async stop(): Promise<void> {
-    await this.#loop.stop("interrupt");
-    await this.#sessions.close();
+    await this.#scheduling.stop("interrupt");
     await this.#feed?.read();
   }
 
   async #follow(): Promise<void> {
     try {
       await this.#feed?.read();
-      if (this.#queue.size === 0 && (this.#open.size === 0 || (await this.#standsStill()))) this.#finish();
+      if (this.#scheduling.queue.size === 0 && (this.#open.size === 0 || (await this.#standsStill()))) this.#finish();
     } catch (error) {
       this.#options.log.warn({ err: error }, "could not read the event log, and will try again");
       setLongTimer(() => void this.#follow(), READ_AGAIN_MS);

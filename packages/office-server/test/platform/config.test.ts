@@ -12,6 +12,7 @@ const DEFAULTS = {
   host: "127.0.0.1",
   port: 3_001,
   schedulerPort: 3_002,
+  lease: { heartbeatMs: 5_000, fenceMs: 15_000, leaseMs: 20_000, reapMs: 2_000, lossesMax: 5 },
   workerName: null,
   publicUrl: "http://127.0.0.1:3001",
   allowedHosts: [],
@@ -38,6 +39,11 @@ test("every variable is read", () => {
     HOST: "::",
     PORT: "80",
     SCHEDULER_PORT: "0",
+    WORKER_HEARTBEAT_MS: "100",
+    WORKER_FENCE_MS: "200",
+    WORKER_LEASE_MS: "700",
+    WORKER_REAP_MS: "50",
+    WORKER_LOSSES_MAX: "1",
     WORKER_ID: "blue",
     PUBLIC_URL: "https://office.example/",
     ALLOWED_HOSTS: "Office.example, other.example,",
@@ -61,6 +67,7 @@ test("every variable is read", () => {
     host: "::",
     port: 80,
     schedulerPort: 0,
+    lease: { heartbeatMs: 100, fenceMs: 200, leaseMs: 700, reapMs: 50, lossesMax: 1 },
     workerName: "blue",
     publicUrl: "https://office.example",
     allowedHosts: ["office.example", "other.example"],
@@ -98,6 +105,16 @@ describe("what makes no sense is refused", () => {
   ])("%s=%s", (name, value, reason) => {
     expect(() => readConfig({ [name]: value })).toThrow(ConfigError);
     expect(() => readConfig({ [name]: value })).toThrow(`${name} is "${value}"; it ${reason}`);
+  });
+
+  test("a lease that could end before its sessions are gone, or be lost by one sign of life", () => {
+    expect(() => readConfig({ WORKER_FENCE_MS: "9999" })).toThrow(
+      "WORKER_FENCE_MS is 9999; it must be at least twice WORKER_HEARTBEAT_MS, which is 5000",
+    );
+    expect(() => readConfig({ WORKER_LEASE_MS: "15499" })).toThrow(
+      "WORKER_LEASE_MS is 15499; it must be at least 500 more than WORKER_FENCE_MS, which is 15000",
+    );
+    expect(() => readConfig({ WORKER_LOSSES_MAX: "0" })).toThrow('WORKER_LOSSES_MAX is "0"');
   });
 
   test("half of what Supabase needs", () => {

@@ -1,5 +1,5 @@
 import type { Queryable } from "../connection.ts";
-import { WORKER_SILENCE_MS_MAX } from "./liveWorkers.ts";
+import { WORKER_IS_ALIVE } from "./liveWorkers.ts";
 
 /** What `job_counts` and the indexes of what is not finished say of an office, all of one moment. */
 export interface OfficeStatsRow {
@@ -42,10 +42,10 @@ export async function officeStats(database: Queryable, officeId: string): Promis
      ) l
      CROSS JOIN LATERAL (
        SELECT (SELECT count(*) FROM job_queue j WHERE j.office_id = $1 AND NOT j.admitted) AS foreign_jobs,
-         (SELECT count(*) FROM scheduler_workers w WHERE w.seen_at > scheduler_now() - $2 * interval '1 ms') AS workers
+         (SELECT count(*) FROM scheduler_workers WHERE ${WORKER_IS_ALIVE}) AS workers
      ) n
      WHERE o.id = $1`,
-    [officeId, WORKER_SILENCE_MS_MAX],
+    [officeId],
   );
   return row ?? null;
 }

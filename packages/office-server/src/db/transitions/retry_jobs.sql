@@ -28,7 +28,7 @@ BEGIN
     )
   ), returned AS (
     UPDATE job_queue j SET
-      status = 'pending', retry_count = 0, started_at = NULL, completed_at = NULL, cancelled_at = NULL, caused_by = NULL,
+      status = 'pending', retry_count = 0, worker_losses = 0, started_at = NULL, completed_at = NULL, cancelled_at = NULL, caused_by = NULL,
       error_class = NULL, error_message = NULL, result = NULL
     FROM chosen c WHERE j.ctid = c.tid
     RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, c.old_status

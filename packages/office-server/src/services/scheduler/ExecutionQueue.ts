@@ -2,6 +2,7 @@ import { effectiveConfig, type JobSchedulerConfig } from "office-contract/config
 import { EXTERNAL_LEASE_MS_DEFAULT, type SessionSpec, sessionSpecSchema } from "office-contract/session.ts";
 import type { Database } from "../../db/connection.ts";
 import type { ExecutionOrder } from "../../db/queries/executionOrders.ts";
+import type { LiveExecution } from "../../db/queries/liveExecutions.ts";
 import { officeLoad } from "../../db/queries/officeLoad.ts";
 import type { ClaimedJob, Settlement } from "../../db/transitions/runPass.ts";
 import { type AvailableSlots, availableSlots } from "../../domain/admission.ts";
@@ -13,6 +14,7 @@ import type { Logger } from "../../platform/log.ts";
 import { randomFraction } from "../../platform/random.ts";
 import type { SessionEnd, SessionRuntime } from "../session/runtime.ts";
 import { TimeoutManager } from "./TimeoutManager.ts";
+import { WaitingSettlements } from "./WaitingSettlements.ts";
 
 export interface ExecutionQueueOptions {
   database: Database;
@@ -28,16 +30,22 @@ export interface ExecutionQueueOptions {
  */
 const WATCH_MARGIN_MS = 30_000;
 
+/** What an execution's end is judged and recorded by. */
+export type ExecutedJob = Pick<
+  ClaimedJob,
+  "execution_id" | "fencing_token" | "office_id" | "job_id" | "key" | "timeout_ms" | "retry_count" | "max_retries"
+>;
+
 /** A claimed job, and the settings that its office had at the claim. */
 interface Execution {
-  job: ClaimedJob;
+  job: ExecutedJob;
   config: JobSchedulerConfig;
   claimedAtMs: number;
   /** As it was last ordered. */
   timeoutMs: number;
 }
 
-const asClaimed = (job: ClaimedJob): ExecutionOrder => ({ ...job, stop_cause: null });
+const asClaimed = (job: ClaimedJob): Omit<ExecutionOrder, "office_id"> => ({ ...job, stop_cause: null });
 
 const nothingToRun = ({ role }: ClaimedJob): SessionOutcome => ({
   kind: "failed",
@@ -48,7 +56,7 @@ const nothingToRun = ({ role }: ClaimedJob): SessionOutcome => ({
 
 /** A failure that no retry follows. */
 export interface PermanentFailure {
-  job: ClaimedJob;
+  job: ExecutedJob;
   exit: Exit;
 }
 
@@ -66,9 +74,8 @@ export class ExecutionQueue {
   /** Those of them whose session has not ended. */
   readonly #running = new Set<string>();
   /** What was ordered of executions before their claim's answer came. */
-  readonly #earlyOrders = new Map<string, ExecutionOrder>();
-  /** Per office, what has ended and is not on record yet. */
-  readonly #ended = new Map<string, Settlement[]>();
+  readonly #earlyOrders = new Map<string, Omit<ExecutionOrder, "office_id">>();
+  readonly #ended = new WaitingSettlements();
   /** Called when an office has something to settle. */
   onSettlement: (officeId: string) => void = () => {};
   /** Called when a job has failed or timed out for good, after that is on record. */
@@ -119,6 +126,14 @@ export class ExecutionQueue {
     return null;
   }
 
+  /** Goes on with an execution whose session another worker has started, and left. */
+  adopt(execution: LiveExecution): void {
+    const { execution_id: executionId, timeout_ms: timeoutMs, age_ms: ageMs } = execution;
+    this.#take(execution, execution.config, monotonicMs() - ageMs);
+    this.#timeouts.setTimer(executionId, timeoutMs + WATCH_MARGIN_MS - ageMs);
+    this.#runtime.adopt(executionId, (end) => this.onJobComplete(end));
+  }
+
   #endAtOnce({ execution_id: executionId }: ClaimedJob, outcome: SessionOutcome): void {
     this.onJobComplete({ executionId, outcome, directory: null });
   }
@@ -152,9 +167,9 @@ export class ExecutionQueue {
     this.#endAtOnce(job, { kind: "stopped", cause: "interrupted" });
   }
 
-  #take(job: ClaimedJob, config: JobSchedulerConfig): void {
+  #take(job: ExecutedJob, config: JobSchedulerConfig, claimedAtMs = monotonicMs()): void {
     const timeoutMs = job.timeout_ms;
-    this.#live.set(job.execution_id, { job, config, claimedAtMs: monotonicMs(), timeoutMs });
+    this.#live.set(job.execution_id, { job, config, claimedAtMs, timeoutMs });
     this.#running.add(job.execution_id);
   }
 
@@ -176,7 +191,8 @@ export class ExecutionQueue {
         ...(exit.way === "retrying" && { retry: job.retry_count + 1, max_retries: job.max_retries }),
       },
     };
-    this.#settleLater(settlement);
+    this.#ended.add(settlement);
+    this.onSettlement(settlement.officeId);
   }
 
   /** What becomes of an execution that ended like this: done, tried again, or one of the bad ends. */
@@ -196,21 +212,14 @@ export class ExecutionQueue {
 
   /** Takes out what waits to be settled in some offices, one settlement a job. What cannot be stored must be put back. */
   takeSettlements(officeIds: readonly string[]): Settlement[] {
-    const taken = new Map<string, Settlement>();
-    for (const officeId of officeIds) {
-      const waiting = this.#ended.get(officeId) ?? [];
-      this.#ended.delete(officeId);
-      for (const settlement of waiting) {
-        if (taken.has(settlement.jobId)) this.#settleLater(settlement);
-        else taken.set(settlement.jobId, settlement);
-      }
-    }
-    return [...taken.values()];
+    const { now, later } = this.#ended.take(officeIds);
+    for (const { officeId } of later) this.onSettlement(officeId);
+    return now;
   }
 
   /** Wakes nobody: who puts back knows when to try again. */
   putBack(settlements: readonly Settlement[]): void {
-    for (const settlement of settlements) this.#keep(settlement);
+    for (const settlement of settlements) this.#ended.add(settlement);
   }
 
   /** The database has taken these settlements; those that are not in `settled` were not ours any more. */
@@ -245,11 +254,20 @@ export class ExecutionQueue {
     for (const executionId of this.#running) this.#runtime.stop(executionId, "interrupted");
   }
 
+  /** Goes on without the sessions that run: they are left to another worker. */
+  leaveAll(): void {
+    for (const executionId of this.#running) {
+      this.#timeouts.clearTimer(executionId);
+      this.#live.delete(executionId);
+    }
+    this.#running.clear();
+  }
+
   /**
    * Stops sessions, or moves their deadlines, as the database says: now, or when they are about to start. Orders that were
    * carried out before change nothing.
    */
-  obey(orders: readonly ExecutionOrder[]): void {
+  obey(orders: readonly Omit<ExecutionOrder, "office_id">[]): void {
     for (const order of orders) {
       const { execution_id: id, stop_cause: cause, timeout_ms: timeoutMs } = order;
       const execution = this.#live.get(id);
@@ -275,16 +293,5 @@ export class ExecutionQueue {
   /** To be called when no claim is on its way: whatever was ordered early has been carried out. */
   forgetEarlyOrders(): void {
     this.#earlyOrders.clear();
-  }
-
-  #settleLater(settlement: Settlement): void {
-    this.#keep(settlement);
-    this.onSettlement(settlement.officeId);
-  }
-
-  #keep(settlement: Settlement): void {
-    const waiting = this.#ended.get(settlement.officeId);
-    if (waiting === undefined) this.#ended.set(settlement.officeId, [settlement]);
-    else waiting.push(settlement);
   }
 }

@@ -9,13 +9,14 @@ import type { DependencyResolver } from "./DependencyResolver.ts";
 import { DueTimers } from "./DueTimers.ts";
 import type { ExecutionQueue } from "./ExecutionQueue.ts";
 import { expireExternalSessions } from "./externalSessions.ts";
+import type { Lease } from "./WorkerLease.ts";
 
 export interface LookoutOptions {
   database: Database;
   queue: ExecutionQueue;
   resolver: DependencyResolver;
   log: Logger;
-  workerId: string;
+  lease: Lease;
   /** 0: nothing but what is told, and times that come. */
   tickIntervalMs: number;
 }
@@ -26,6 +27,8 @@ export interface Found {
   onWork(officeId: string): void;
   /** Something was changed in an office. */
   onChange(officeId: string): void;
+  /** The worker is said to run something in an office that its queue does not know: a claim may have got lost. */
+  onUnknown(officeId: string): void;
 }
 
 /** After a look for work that failed, where no tick would repeat it. */
@@ -79,8 +82,12 @@ export class Lookout {
 
   /** Stops sessions, or moves their deadlines, as other processes have asked. */
   async readOrders(): Promise<void> {
-    const { database, queue, workerId } = this.#options;
-    queue.obey(await executionOrders(database, workerId));
+    const { database, queue, lease } = this.#options;
+    const orders = await executionOrders(database, lease.workerId);
+    queue.obey(orders);
+    for (const { execution_id: id, office_id: officeId } of orders) {
+      if (!queue.has(id)) this.#found.onUnknown(officeId);
+    }
   }
 
   /** Something is to be done in an office in `delayMs`. */
@@ -116,8 +123,8 @@ export class Lookout {
       this.setDue(officeId, dueInMs);
       return;
     }
-    const { database, workerId } = this.#options;
-    if ((await expireExternalSessions(database, officeId, workerId)) > 0) this.#found.onChange(officeId);
+    const { database, lease } = this.#options;
+    if ((await expireExternalSessions(database, officeId, lease.workerId)) > 0) this.#found.onChange(officeId);
     this.#found.onWork(officeId);
   }
 

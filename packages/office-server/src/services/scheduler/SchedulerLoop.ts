@@ -3,13 +3,7 @@ import type { Database } from "../../db/connection.ts";
 import { answerPass, type PassSummary } from "../../db/passRequests.ts";
 import { type ActiveOffice, activeOffices } from "../../db/queries/activeOffices.ts";
 import { lockOffices } from "../../db/transitions/lockOffices.ts";
-import {
-  type ClaimedJob,
-  type PassRequest,
-  type PassResult,
-  runPass,
-  type Settlement,
-} from "../../db/transitions/runPass.ts";
+import { type ClaimedJob, type PassRequest, type PassResult, runPass } from "../../db/transitions/runPass.ts";
 import { Announcer, Listener, type Wakeup } from "../../db/wakeups.ts";
 import { monotonicMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
@@ -19,16 +13,17 @@ import type { ExecutionQueue } from "./ExecutionQueue.ts";
 import { HungryOffices } from "./HungryOffices.ts";
 import { Lookout } from "./Lookout.ts";
 import { lostClaims } from "./lostClaims.ts";
-import type { LoopHealth, PassReport } from "./reports.ts";
+import { type LoopHealth, type PassReport, reportOf } from "./reports.ts";
 import { WokenOffices } from "./WokenOffices.ts";
+import type { Lease } from "./WorkerLease.ts";
 
 export interface SchedulerLoopOptions {
   database: Database;
   queue: ExecutionQueue;
   resolver: DependencyResolver;
   log: Logger;
-  /** Unique among all processes that ever lived. */
-  workerId: string;
+  /** In whose name jobs are claimed, and whether they may be. */
+  lease: Lease;
   /** How often to look for what a crash or a deaf connection dropped, in ms; 0: never. */
   tickIntervalMs: number;
   /** Start jobs of this task only. */
@@ -71,12 +66,14 @@ export class SchedulerLoop {
     this.#queue = options.queue;
     this.#resolver = options.resolver;
     this.#log = options.log;
-    this.#announcer = new Announcer(options.database, options.workerId);
+    const { workerId } = options.lease;
+    this.#announcer = new Announcer(options.database, workerId);
     this.#lookout = new Lookout(options, {
       onWork: (officeId) => this.wake(officeId),
       onChange: (officeId) => this.#announcer.announce([officeId]),
+      onUnknown: (officeId) => this.#woken.doubt(officeId),
     });
-    this.#listener = new Listener(options.database, options.workerId, (wakeup) => void this.#hear(wakeup));
+    this.#listener = new Listener(options.database, workerId, (wakeup) => void this.#hear(wakeup));
     this.#queue.onSettlement = (officeId) => {
       for (const id of this.#hungry.inOrder()) this.#woken.add(id);
       this.wake(officeId);
@@ -93,12 +90,15 @@ export class SchedulerLoop {
   }
 
   /**
-   * Stops scheduling and waits until all is quiet: nothing new starts; running sessions are awaited ("finish") or asked to
-   * stop with their jobs going back to the queue ("interrupt"), and their ends are put on record. May be called twice.
+   * Stops scheduling and waits until all is quiet: nothing new starts; running sessions are awaited ("finish"), left to
+   * another worker ("leave"), or asked to stop with their jobs going back to the queue ("interrupt"); and the ends of those
+   * that have ended are put on record. May be called again, with another wish.
    */
-  async stop(sessions: "finish" | "interrupt" = "interrupt"): Promise<void> {
+  async stop(sessions: "finish" | "leave" | "interrupt" = "interrupt"): Promise<void> {
     if (sessions === "interrupt") this.#queue.interruptAll();
+    if (sessions === "leave") this.#queue.leaveAll();
     this.#stopping ??= this.#drain();
+    this.#planPump();
     await this.#stopping;
   }
 
@@ -106,6 +106,12 @@ export class SchedulerLoop {
   wake(officeId: string): void {
     this.#woken.add(officeId);
     this.#planPump();
+  }
+
+  /** Something was changed in an office by this process, outside of a pass: tells everybody. */
+  tell(officeId: string): void {
+    this.wake(officeId);
+    this.#announcer.announce([officeId]);
   }
 
   /** Looks through all offices for work that nothing has told of, and for times to come. */
@@ -210,8 +216,9 @@ export class SchedulerLoop {
   async #pass(officeIds: readonly string[]): Promise<PassSummary> {
     this.#woken.begin(officeIds);
     const settlements = this.#queue.takeSettlements(officeIds);
-    const claimsMax = this.#state === "running" ? this.#queue.capacity : 0;
-    const { workerId, taskId = null } = this.#options;
+    const { lease, taskId = null } = this.#options;
+    const { workerId } = lease;
+    const claimsMax = this.#state === "running" && lease.isHeld ? this.#queue.capacity : 0;
     const request = { officeIds, settlements, workerId, claimsMax, taskId };
     const startMs = monotonicMs();
     let result: PassResult;
@@ -223,14 +230,8 @@ export class SchedulerLoop {
       throw error;
     }
     this.#woken.succeed(officeIds);
-    this.#carryOut(officeIds, settlements, result, claimsMax);
-    const recorded = new Set(result.settled);
-    this.onPass({
-      officeIds,
-      durationMs: monotonicMs() - startMs,
-      claimed: result.claimed.length,
-      settled: settlements.filter(({ executionId }) => recorded.has(executionId)),
-    });
+    this.#carryOut(request, result);
+    this.onPass(reportOf(request, result, monotonicMs() - startMs));
     return { activated: result.activated, started: result.claimed.length };
   }
 
@@ -247,12 +248,7 @@ export class SchedulerLoop {
     });
   }
 
-  #carryOut(
-    officeIds: readonly string[],
-    settlements: readonly Settlement[],
-    result: PassResult,
-    claimsMax: number | null,
-  ): void {
+  #carryOut({ officeIds, settlements, claimsMax, workerId }: PassRequest, result: PassResult): void {
     this.#queue.onSettled(settlements, new Set(result.settled));
     for (const { officeId, exit } of settlements) {
       if (exit.retryDelayMs > 0) this.#lookout.setDue(officeId, exit.retryDelayMs);
@@ -263,12 +259,18 @@ export class SchedulerLoop {
     for (const job of result.claimed) {
       const config = result.configs[job.office_id];
       if (config === undefined) throw new Error(`a claim came without the settings of office ${job.office_id}`);
-      if (this.#state === "running") this.#start(job, config);
+      if (this.#state === "running" && this.#mayStart(workerId)) this.#start(job, config);
       else this.#queue.handBack(job, config);
     }
     if (settlements.length > 0 || result.activated > 0 || result.claimed.length > 0) {
       this.#announcer.announce(officeIds);
     }
+  }
+
+  /** The lease may have ended while the claim was on its way. */
+  #mayStart(claimedBy: string): boolean {
+    const { lease } = this.#options;
+    return lease.isHeld && lease.workerId === claimedBy;
   }
 
   /** An external session is looked at again when it might have been silent for too long. */

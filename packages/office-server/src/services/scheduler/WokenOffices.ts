@@ -10,8 +10,8 @@ const BACKOFF_MS_MAX = 5_000;
 export class WokenOffices {
   readonly #woken = new Set<string>();
   readonly #inPass = new Set<string>();
-  /** Those whose last pass failed, and how long they rested after it. */
-  readonly #doubtful = new Map<string, { restMs: number; timer: Timer | null }>();
+  /** Those whose last pass failed, how long they rested after it, and whether a pass has looked at them since. */
+  readonly #doubtful = new Map<string, { restMs: number; timer: Timer | null; looked: boolean }>();
   /** Called when an office has rested. */
   readonly #onRested: () => void;
 
@@ -51,15 +51,29 @@ export class WokenOffices {
   }
 
   begin(officeIds: readonly string[]): void {
-    for (const id of officeIds) this.#inPass.add(id);
+    for (const id of officeIds) {
+      this.#inPass.add(id);
+      const doubt = this.#doubtful.get(id);
+      if (doubt !== undefined) doubt.looked = true;
+    }
   }
 
   succeed(officeIds: readonly string[]): void {
     for (const id of officeIds) {
       this.#inPass.delete(id);
-      this.#doubtful.get(id)?.timer?.cancel();
+      const doubt = this.#doubtful.get(id);
+      if (doubt?.looked !== true) continue;
+      doubt.timer?.cancel();
       this.#doubtful.delete(id);
     }
+  }
+
+  /** Somebody says that an office is not as it is known here: its next pass looks more closely, and soon. */
+  doubt(officeId: string): void {
+    if (!this.#doubtful.has(officeId))
+      this.#doubtful.set(officeId, { restMs: BACKOFF_MS_MIN, timer: null, looked: false });
+    this.#woken.add(officeId);
+    this.#onRested();
   }
 
   /** What failed is to be tried again, after a rest. */
@@ -68,7 +82,7 @@ export class WokenOffices {
       const last = this.#doubtful.get(id);
       last?.timer?.cancel();
       const restMs = last === undefined ? BACKOFF_MS_MIN : Math.min(last.restMs * 2, BACKOFF_MS_MAX);
-      const doubt = { restMs, timer: setLongTimer(() => this.#endRest(id), restMs) };
+      const doubt = { restMs, timer: setLongTimer(() => this.#endRest(id), restMs), looked: false };
       this.#doubtful.set(id, doubt);
       this.#inPass.delete(id);
       this.#woken.add(id);

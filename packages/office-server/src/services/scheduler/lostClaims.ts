@@ -1,5 +1,5 @@
 import type { Queryable } from "../../db/connection.ts";
-import { liveExecutions } from "../../db/queries/liveExecutions.ts";
+import { type LiveExecution, liveExecutions } from "../../db/queries/liveExecutions.ts";
 import type { Settlement } from "../../db/transitions/runPass.ts";
 import { workerLost } from "../../domain/lifecycle.ts";
 
@@ -12,9 +12,10 @@ export interface ClaimOwner {
 
 /** Executions that a worker's pass claimed, and whose answer never came: nothing of them has started, so their jobs go back. */
 export async function lostClaims(transaction: Queryable, owner: ClaimOwner): Promise<Settlement[]> {
-  const live = await liveExecutions(transaction);
+  const live: LiveExecution[] = [];
+  for (const officeId of owner.officeIds) live.push(...(await liveExecutions(transaction, officeId)));
   return live
-    .filter((execution) => execution.worker_id === owner.workerId && owner.officeIds.includes(execution.office_id))
+    .filter((execution) => execution.worker_id === owner.workerId)
     .filter((execution) => !execution.external && !owner.has(execution.execution_id))
     .map((execution) => ({
       executionId: execution.execution_id,

@@ -1,4 +1,4 @@
-import type { Settlement } from "../../db/transitions/runPass.ts";
+import type { PassRequest, PassResult, Settlement } from "../../db/transitions/runPass.ts";
 
 /** What a pass did, for those who measure. */
 export interface PassReport {
@@ -8,6 +8,12 @@ export interface PassReport {
   claimed: number;
   /** Settlements that it put on record. */
   settled: readonly Settlement[];
+}
+
+export function reportOf({ officeIds, settlements }: PassRequest, result: PassResult, durationMs: number): PassReport {
+  const recorded = new Set(result.settled);
+  const settled = settlements.filter(({ executionId }) => recorded.has(executionId));
+  return { officeIds, durationMs, claimed: result.claimed.length, settled };
 }
 
 export interface LoopHealth {

@@ -7,7 +7,7 @@ import { currentBootId, identityOf } from "office-server/platform/processIdentit
 import { createLogger } from "office-server/platform/log.ts";
 import { currentWorkerId } from "office-server/platform/workerId.ts";
 import { type ExitRecord, type StartSpec, writeRecord } from "office-server/services/session/host/records.ts";
-import { recoverExecutions, type RecoveryOptions } from "office-server/services/session/recovery.ts";
+import { Recovery, type RecoveryOptions } from "office-server/services/session/recovery.ts";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { setup } from "../../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
@@ -30,16 +30,24 @@ async function leaveBehind(workers: Readonly<Record<string, string>>) {
     executions.set(key, job?.execution_id ?? "");
   }
   const directoryOf = (key: string): string => join(sessionsDirectory, executions.get(key) ?? "");
-  const recover = (options: Partial<RecoveryOptions> = {}): Promise<number> =>
-    recoverExecutions({
+  /** Returns how many it put on record. */
+  const recover = async (options: Partial<RecoveryOptions> = {}): Promise<number> => {
+    const recovery = new Recovery({
       database: world.database,
       sessionsDirectory,
-      workerId: ALIVE,
+      workerId: () => ALIVE,
       onlyThisMachine: false,
       termGraceMs: 1_000,
+      lossesMax: 5,
+      succession: () => "stop",
+      adopt: () => {},
+      beforeSettling: async () => {},
+      onSettled: () => {},
       log: createLogger("silent"),
       ...options,
     });
+    return (await recovery.run()).settled;
+  };
   return { ...world, office, recover, directoryOf };
 }
 
@@ -54,6 +62,7 @@ function writeEnd(directory: string, end: Partial<ExitRecord>): void {
     timeoutMs: 1_000,
     termGraceMs: 1_000,
     output: { headBytes: 1, tailBytes: 1 },
+    lease: null,
   };
   const at = "2026-01-01T00:00:00.000Z";
   const exit: ExitRecord = {

@@ -1,0 +1,87 @@
+import type { Database } from "../../db/connection.ts";
+import { officesWithLosses } from "../../db/queries/liveExecutions.ts";
+import { declareLost, type WorkerSign, workerSigns } from "../../db/workerRows.ts";
+import { monotonicMs } from "../../platform/clock.ts";
+import type { Logger } from "../../platform/log.ts";
+import { Repetition } from "../../platform/repetition.ts";
+import { settleLosses } from "./workerLosses.ts";
+
+export interface ReaperOptions {
+  database: Database;
+  log: Logger;
+  /** Between two looks, in ms. */
+  everyMs: number;
+  /** A job under which so many workers were lost is not run again by itself. */
+  lossesMax: number;
+  /** The worker's own. Who cannot be sure of it does not judge others. */
+  lease: { readonly workerId: string; readonly heldForMs: number };
+  /** Held for so long, in ms, that all others have had the time for a sign of life since the database was back. */
+  heldForMsMin: number;
+  /** Called when jobs of an office are free again. */
+  onFreed: (officeId: string) => void;
+}
+
+/**
+ * Declares workers lost that have given no sign of life for the length of their lease, and frees their jobs.
+ *
+ * How long a worker has been silent is measured here, on a clock that only goes forward, from when its last sign was first
+ * seen: a step of the database's clock makes no worker look dead (as Kubernetes' leader election does it, client-go
+ * tools/leaderelection).
+ */
+export class Reaper {
+  readonly #options: ReaperOptions;
+  readonly #repetition: Repetition;
+  /** Each worker's last sign, and when it was first seen. */
+  #seen = new Map<string, { sign: string; sinceMs: number }>();
+
+  constructor(options: ReaperOptions) {
+    this.#options = options;
+    this.#repetition = new Repetition(options.everyMs, () => this.look());
+  }
+
+  /** The first look is in a while. */
+  start(): void {
+    this.#repetition.start();
+  }
+
+  stop(): Promise<void> {
+    return this.#repetition.stop();
+  }
+
+  /** One look: at who is silent, and at what those hold that are lost. Never rejects. */
+  async look(): Promise<void> {
+    const { database, log, lossesMax, lease, heldForMsMin, onFreed } = this.#options;
+    try {
+      const silent = this.#observe(await workerSigns(database));
+      if (lease.heldForMs < heldForMsMin) return;
+      for (const worker of silent) {
+        if (!(await declareLost(database, worker))) continue;
+        log.warn(
+          { lost_worker: worker.id },
+          "a worker has been silent for longer than its lease, and is declared lost",
+        );
+      }
+      for (const officeId of await officesWithLosses(database)) {
+        const freed = await settleLosses(database, { officeId, workerId: lease.workerId, lossesMax });
+        if (freed === 0) continue;
+        log.warn({ office_id: officeId, executions: freed }, "executions of lost workers were put on record");
+        onFreed(officeId);
+      }
+    } catch (error) {
+      log.warn({ err: error }, "could not look for lost workers");
+    }
+  }
+
+  /** Returns those that have been silent for the length of their lease. */
+  #observe(signs: readonly WorkerSign[]): WorkerSign[] {
+    const nowMs = monotonicMs();
+    const before = this.#seen;
+    this.#seen = new Map(
+      signs.map(({ id, sign }) => {
+        const last = before.get(id);
+        return [id, last?.sign === sign ? last : { sign, sinceMs: nowMs }];
+      }),
+    );
+    return signs.filter(({ id, lease_ms: leaseMs }) => nowMs - (this.#seen.get(id)?.sinceMs ?? nowMs) >= leaseMs);
+  }
+}

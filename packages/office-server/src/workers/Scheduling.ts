@@ -1,0 +1,116 @@
+import manifest from "../../package.json" with { type: "json" };
+import type { Database } from "../db/connection.ts";
+import type { Config } from "../platform/config.ts";
+import type { Logger } from "../platform/log.ts";
+import { Repetition } from "../platform/repetition.ts";
+import { setLongTimer } from "../platform/timers.ts";
+import { DependencyResolver } from "../services/scheduler/DependencyResolver.ts";
+import { ExecutionQueue } from "../services/scheduler/ExecutionQueue.ts";
+import { Reaper } from "../services/scheduler/Reaper.ts";
+import { SchedulerLoop } from "../services/scheduler/SchedulerLoop.ts";
+import { WorkerLease } from "../services/scheduler/WorkerLease.ts";
+import type { Recovery, RecoveryOptions } from "../services/session/recovery.ts";
+import { createRecovery } from "./recovery.ts";
+import { leasePathOf, WorkerSessions } from "./sessions.ts";
+
+export interface SchedulingOptions {
+  database: Database;
+  config: Config;
+  log: Logger;
+  /** The one task to work for; null: all offices. */
+  taskId: string | null;
+  /** What becomes of sessions that a dead worker of this machine left running. */
+  succession: RecoveryOptions["succession"];
+  /** Told when a session's program has been started: how long that took, in ms. */
+  onProgramStarted?: (startMs: number) => void;
+}
+
+/** What becomes of running sessions when a worker stops: awaited, left to another worker, or stopped. */
+export type Departing = "finish" | "leave" | "interrupt";
+
+/** What makes a process a worker: a lease, sessions, the loop that starts them, and an eye on workers that are gone. */
+export class Scheduling {
+  readonly lease: WorkerLease;
+  readonly sessions: WorkerSessions;
+  readonly queue: ExecutionQueue;
+  readonly loop: SchedulerLoop;
+  readonly #recovery: Recovery;
+  readonly #recovering: Repetition;
+  readonly #reaper: Reaper;
+
+  constructor({ database, config, log, taskId, succession, onProgramStarted }: SchedulingOptions) {
+    const { lease: timing, tickIntervalMs } = config;
+    this.lease = new WorkerLease({
+      ...timing,
+      database,
+      log,
+      name: config.workerName,
+      version: manifest.version,
+      taskId,
+      leasePath: (incarnation) => leasePathOf(config.officeHome, incarnation),
+    });
+    this.sessions = new WorkerSessions({
+      database,
+      config,
+      log,
+      lease: () => this.lease.ofSessions,
+      ...(onProgramStarted !== undefined && { onProgramStarted }),
+    });
+    const { runtime } = this.sessions;
+    this.queue = new ExecutionQueue({ database, runtime, log, sessionsMax: config.maxSessions });
+    const resolver = new DependencyResolver(database);
+    this.loop = new SchedulerLoop({
+      database,
+      queue: this.queue,
+      resolver,
+      log,
+      lease: this.lease,
+      tickIntervalMs,
+      ...(taskId !== null && { taskId }),
+    });
+    const onFreed = (officeId: string): void => this.loop.tell(officeId);
+    this.#recovery = createRecovery(database, config, log, {
+      workerId: () => this.lease.workerId,
+      succession,
+      adopt: (execution) => this.queue.adopt(execution),
+      onSettled: onFreed,
+    });
+    this.#recovering = new Repetition(timing.reapMs, async () => {
+      if (!this.lease.isHeld) return;
+      try {
+        await this.#recovery.run();
+      } catch (error) {
+        log.warn({ err: error }, "could not look for sessions that were left behind");
+      }
+    });
+    const { reapMs: everyMs, lossesMax, heartbeatMs: heldForMsMin } = timing;
+    this.#reaper = new Reaper({ database, log, everyMs, lossesMax, heldForMsMin, lease: this.lease, onFreed });
+    this.lease.onFence = () => this.#stopSessions();
+    this.lease.onHold = () => void this.loop.tick();
+  }
+
+  /** Resolves when jobs are being scheduled. Before anything is claimed, what dead workers left is taken care of. */
+  async start(): Promise<void> {
+    this.sessions.warmUp();
+    await this.lease.start();
+    await this.#recovery.run();
+    await this.loop.start();
+    this.#recovering.start();
+    this.#reaper.start();
+  }
+
+  /** Claims nothing more, and resolves when running sessions have come to what `sessions` says. May be called twice. */
+  async stop(sessions: Departing): Promise<void> {
+    await Promise.all([this.#reaper.stop(), this.#recovering.stop(), this.loop.stop(sessions)]);
+    await this.sessions.close();
+    await this.lease.stop();
+  }
+
+  /** The lease is over: sessions are asked to stop, and what does not is killed before anybody else may start it. */
+  #stopSessions(): void {
+    this.queue.interruptAll();
+    setLongTimer(() => {
+      if (!this.lease.isHeld) void this.sessions.killAll();
+    }, this.lease.ofSessions.graceMs);
+  }
+}
