@@ -45,6 +45,7 @@ const GRACE_SHARE = 0.6;
 export class WorkerLease implements Lease {
   readonly #options: WorkerLeaseOptions;
   #incarnation = 1;
+  #workerId: string;
   #heldUntilMs = -Infinity;
   /** Since when it has been held without a break; boot time. */
   #heldSinceMs: number | null = null;
@@ -59,10 +60,11 @@ export class WorkerLease implements Lease {
 
   constructor(options: WorkerLeaseOptions) {
     this.#options = options;
+    this.#workerId = currentWorkerId(options.name, this.#incarnation);
   }
 
   get workerId(): string {
-    return currentWorkerId(this.#options.name, this.#incarnation);
+    return this.#workerId;
   }
 
   get isHeld(): boolean {
@@ -169,6 +171,7 @@ export class WorkerLease implements Lease {
     this.#fence?.cancel();
     this.#giveUp("this worker was declared lost: its sessions are stopped, and it begins anew");
     this.#incarnation += 1;
+    this.#workerId = currentWorkerId(this.#options.name, this.#incarnation);
     const sentAtMs = bootTimeMs();
     await answered(this.#register());
     this.#hold(sentAtMs);

@@ -19,6 +19,8 @@ function hostPidOf(directory: string): number {
   return pid;
 }
 
+const programOf = (directory: string): number | undefined => readRecord(directory, "host")?.program?.pid;
+
 describe("a host that is killed", () => {
   test("takes its session with it, deaf programs and daemons included", async () => {
     const { start, inFolder } = setup({ termGraceMs: 50 });
@@ -121,9 +123,25 @@ describe("a worker that is killed", () => {
     await endSession(directory, 10_000);
   });
 
-  test("together with the host leaves an orphan, which can be found and ended", async () => {
-    const { directory, executionId } = await killedWorker("touch started; trap '' TERM; while :; do sleep 1000; done");
+  test("together with the host leaves nothing: whoever is still there is ended, deaf programs and daemons included", async () => {
+    const { directory, executionId } = await killedWorker(
+      "trap '' TERM; (setsid sleep 1000 &); touch started; while :; do sleep 1000; done",
+    );
     sendSignal(hostPidOf(directory), "SIGKILL");
+    await vi.waitUntil(() => inspectSession(directory).state === "gone", { timeout: 30_000 });
+    expect(inspectSession(directory)).toEqual({ state: "gone", started: true });
+    expect(processesOf(executionId)).toEqual([]);
+  });
+
+  test("together with the host and what guards it leaves an orphan, which can be found and ended", async () => {
+    const { directory, executionId } = await killedWorker("touch started; trap '' TERM; while :; do sleep 1000; done");
+    const host = hostPidOf(directory);
+    const guardians = livingProcesses().filter(
+      ({ pid, parentPid }) => parentPid === host && pid !== programOf(directory),
+    );
+    expect(guardians).toHaveLength(1);
+    for (const { pid } of guardians) sendSignal(pid, "SIGKILL");
+    sendSignal(host, "SIGKILL");
     await vi.waitUntil(() => inspectSession(directory).state !== "running");
     expect(inspectSession(directory)).toEqual({ state: "orphaned", record: null });
     await endSession(directory, 10);

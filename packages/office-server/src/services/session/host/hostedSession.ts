@@ -5,6 +5,7 @@ import { bootTimeMs, monotonicMs, wallClock } from "../../../platform/clock.ts";
 import { readLease } from "../../../platform/leaseFile.ts";
 import { identityOf } from "../../../platform/processIdentity.ts";
 import { pause, setLongTimer, type Timer } from "../../../platform/timers.ts";
+import type { Guardian } from "./guardian.ts";
 import { OutputFile } from "./outputFile.ts";
 import type { ProgramOutput } from "./outputPipe.ts";
 import {
@@ -43,15 +44,18 @@ export class HostedSession {
   /** Asked to stop after the end: then nobody waits any longer for what cannot be written. */
   #hurried = false;
 
+  readonly #guardian: Guardian | null;
   readonly #onStarted: () => void;
 
   /**
-   * `onStarted` is called once the program has been started, or could not be.
+   * `onStarted` is called once the program has been started, or could not be. `guardian`: who ends the session if this
+   * process is killed; null: nobody.
    *
    * @throws when the folder holds no spec
    */
-  constructor(directory: string, onStarted: () => void) {
+  constructor(directory: string, guardian: Guardian | null, onStarted: () => void) {
     this.#directory = directory;
+    this.#guardian = guardian;
     this.#onStarted = onStarted;
     const spec = readRecord(directory, "spec");
     if (spec === null) throw new Error(`no spec.json in ${directory}`);
@@ -148,6 +152,7 @@ export class HostedSession {
     const stdinFd = existsSync(path) ? openSync(path, "r") : null;
     reserveExitRecord(this.#directory);
     this.#recordHost(null);
+    this.#guardian?.expect(this.#spec.executionId);
     const started = startProgram(this.#spec, stdinFd ?? "ignore", pipe.writeFd);
     this.#onStarted();
     pipe.closeWriteEnd();
@@ -157,6 +162,7 @@ export class HostedSession {
   }
 
   #supervise(child: ChildProcess & { pid: number }): void {
+    this.#guardian?.guard(child.pid);
     const leader = identityOf(child.pid);
     const { executionId, termGraceMs } = this.#spec;
     this.#processes = new SessionProcesses({ executionId, leader }, termGraceMs);

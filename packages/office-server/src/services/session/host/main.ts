@@ -9,6 +9,7 @@ import { writeSync } from "node:fs";
 import { flushCompileCache } from "node:module";
 import { resolve } from "node:path";
 import { onNextTurn } from "../../../platform/timers.ts";
+import { Guardian } from "./guardian.ts";
 import { HostedSession } from "./hostedSession.ts";
 import { OutputPipe } from "./outputPipe.ts";
 import { SAYS_READY, SAYS_STARTED } from "./records.ts";
@@ -23,6 +24,7 @@ process.on("SIGTERM", () => {
   session.stop("interrupted");
 });
 
+const guardian = new Guardian();
 const pipe = new OutputPipe(resolve(`.pipe-${process.pid}`));
 say(SAYS_READY);
 flushCompileCache();
@@ -34,9 +36,13 @@ onNextTurn(() => {
   if (!assigned) void rehearse();
 });
 const directory = await assignment;
-if (directory === null) process.exit(0);
-session = new HostedSession(directory, () => say(SAYS_STARTED));
+if (directory === null) {
+  await guardian.dismiss();
+  process.exit(0);
+}
+session = new HostedSession(directory, guardian, () => say(SAYS_STARTED));
 await session.run(pipe);
+await guardian.dismiss();
 // Something that is none of ours any more may still hold the pipe: do not wait for it.
 process.exit(0);
 

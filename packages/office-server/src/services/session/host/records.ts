@@ -17,7 +17,7 @@ import type { ProcessIdentity } from "../../../platform/processIdentity.ts";
  *
  * The host lives until nothing of the session is left. So whoever finds a folder can tell:
  * host alive: it runs, or is just ending what the program left behind, even if `exit.json` is there;
- * host dead, processes of the session alive: orphaned; nobody enforces a deadline any more;
+ * host dead, processes of the session alive: orphaned; its guardian is ending them, if that is not dead as well;
  * neither alive, `exit.json` there: ended, and this is how; not there: ended, and nobody knows how.
  */
 export interface SessionRecords {

@@ -16,7 +16,7 @@ export async function rehearse(): Promise<void> {
     const remove = (): void => rmSync(directory, { recursive: true, force: true });
     process.once("exit", remove);
     writeRecord(directory, "spec", specOf(directory));
-    await new HostedSession(directory, () => {}).run(noOutput);
+    await new HostedSession(directory, null, () => {}).run(noOutput);
     process.off("exit", remove);
     remove();
   } catch {
