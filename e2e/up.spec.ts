@@ -46,6 +46,8 @@ test("from nothing to work done, through a worker's death, to nothing left", asy
   expect(await hello.exit, hello.stderr).toBe(0);
   expect(hello.summary).toMatchObject({ ok: true, jobs: { total: 4, done: 4 } });
 
+  process.kill(Number(folder.lines(".office/postgres/postmaster.pid")[0]), "SIGKILL");
+  await up.says("the database had died, and runs again");
   process.kill(workerOf(folder), "SIGKILL");
   await up.says("worker was killed by SIGKILL; it is started again in 0.2 s");
   const again = folder.start(["submit", "hello.yaml", "--follow", "--json"], environment);

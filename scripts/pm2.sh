@@ -18,6 +18,13 @@ if [ "${#PM2_HOME}" -gt 90 ]; then
   exit 2
 fi
 
+# Any command to a PM2 that does not run would start one.
+is_running() { [ -f "$PM2_HOME/pm2.pid" ] && kill -0 "$(cat "$PM2_HOME/pm2.pid")" 2>/dev/null; }
+if [ "${1:-}" != start ] && ! is_running; then
+  echo "nothing of this office runs under PM2"
+  exit 0
+fi
+
 case ${1:-} in
   start) exec pm2 start "$root/ecosystem.config.cjs" --update-env ;;
   # With PM2 itself: it has nothing else to do here.

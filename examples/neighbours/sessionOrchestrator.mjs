@@ -27,15 +27,16 @@ async function run({ job, session, execution_token: token, complete_url: complet
   }
   over.abort();
   await beating;
-  const { status } = await report(completeUrl, end, token);
-  console.log(`${job.key ?? job.id} is ${status}`);
+  console.log(`${job.key ?? job.id} is ${await report(completeUrl, end, token)}`);
 }
 
 /** Again until there is an answer: what is not reported counts as a crash. */
 async function report(completeUrl, end, token) {
   try {
-    return await api("POST", completeUrl, end, { token });
+    return (await api("POST", completeUrl, end, { token })).status;
   } catch (error) {
+    // The first answer got lost, or it came too late: the message says what became of it.
+    if (error.code === "execution_is_over") return `over: ${error.message}`;
     if (error.code !== undefined) throw error;
     await sleep(1_000);
     return report(completeUrl, end, token);

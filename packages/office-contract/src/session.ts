@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DURATION_MS_MAX } from "./limits.ts";
 
-const text = z.string();
+const text = z.string({ error: "must be a text" });
 
 /** How long a session that runs elsewhere may be silent when its job does not say, in ms. */
 export const EXTERNAL_LEASE_MS_DEFAULT = 60_000;
@@ -13,16 +13,16 @@ export const EXTERNAL_LEASE_MS_DEFAULT = 60_000;
  */
 export const sessionSpecSchema = z
   .strictObject({
-    command: z.array(text).min(1).optional(),
-    run: text.min(1).optional(),
+    command: z.array(text, { error: "must be a list of texts" }).min(1, { error: "must not be empty" }).optional(),
+    run: text.min(1, { error: "must not be empty" }).optional(),
     /** "external": nothing is started here; another service runs the session and reports its end. */
-    runtime: z.literal("external").optional(),
+    runtime: z.literal("external", { error: 'must be "external"' }).optional(),
     /** How long a session that runs elsewhere may be silent before it is taken for dead, in ms. */
     lease_ms: z.int().min(1).max(DURATION_MS_MAX).optional(),
     stdin: text.optional(),
     /** Absolute. */
     cwd: text,
-    env: z.record(z.string(), text),
+    env: z.record(z.string(), text, { error: "must be an object of texts" }),
   })
   .refine(
     ({ command, run, runtime }) => [command, run, runtime].filter((way) => way !== undefined).length === 1,

@@ -31,7 +31,7 @@ export async function showJob(named: string, options: ShowOptions, output: Outpu
   writeWhole(stdout, [headline(job), ...factLines(factsOf(job, time, nowMs)), ...promptLines(job)]);
   writeLines(stdout, [
     ...section("Executions", job.executions, executionColumns(time), widthOf(stdout)),
-    ...section("Waits for", job.dependencies, REFERENCE_COLUMNS, widthOf(stdout)),
+    ...section("Waits for", [...job.dependencies, ...missingOf(job)], REFERENCE_COLUMNS, widthOf(stdout)),
     ...section("Waiting for it", job.dependents, REFERENCE_COLUMNS, widthOf(stdout)),
   ]);
   return 0;
@@ -93,9 +93,23 @@ const whyOf = ({ status, error_class: errorClass, error_message: message, stop_c
   return [errorClass, message].filter((word) => word !== null && word !== "").join(" ");
 };
 
-const REFERENCE_COLUMNS: Column<JobDetails["dependencies"][number]>[] = [
+type Reference = Omit<JobDetails["dependencies"][number], "status"> & {
+  status: JobDetails["status"] | null;
+};
+
+/** What another program has written that it depends on, and that is not there: it waits for it all the same. */
+const missingOf = ({ status, unmet_count: unmet, depends_on: dependsOn, dependencies }: JobDetails): Reference[] => {
+  const known = dependencies.filter((dependency) => dependency.status !== "done").length;
+  // One that was done and deleted since is no reason to wait.
+  if (status !== "pending" || unmet <= known) return [];
+  const there = new Set(dependencies.map(({ id }) => id));
+  const missing = dependsOn.filter((id) => !there.has(id));
+  return missing.map((id) => ({ id, key: null, title: "there is no such job", status: null }));
+};
+
+const REFERENCE_COLUMNS: Column<Reference>[] = [
   { title: "  KEY", cell: ({ key, id }) => `  ${key ?? id}`, widthMin: 16 },
-  { title: "STATUS", cell: ({ status }) => stateWord(status) },
+  { title: "STATUS", cell: ({ status }) => (status === null ? "missing" : stateWord(status)) },
   { title: "ID", cell: ({ id }) => id, optional: true },
   { title: "TITLE", cell: ({ key, title }) => (title === key ? "" : title), widthMin: 10 },
 ];

@@ -41,7 +41,8 @@ export async function up(options: UpOptions, output: Output): Promise<number> {
       say(`the database is lost: ${error.message}`);
       shutdown.request(1);
     };
-    const postgres = await acquireDatabase(config, onLost).finally(() => notice.cancel());
+    const onBack = (): void => say("the database had died, and runs again");
+    const postgres = await acquireDatabase(config, { onLost, onBack }).finally(() => notice.cancel());
     try {
       const key = await prepareDatabase(postgres.url, config);
       if (shutdown.wasRequested) return 0;

@@ -50,6 +50,8 @@ export const heartbeatAnswerSchema = z
 export const executionTokenSchema = z
   .strictObject({
     execution_id: idSchema,
-    token: z.string().describe("For /complete and /heartbeat of this execution alone. Shown here and not again."),
+    execution_token: z
+      .string()
+      .describe("For /complete and /heartbeat of this execution alone. Shown here and not again."),
   })
   .meta({ id: "ExecutionToken" });

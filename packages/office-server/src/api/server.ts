@@ -55,7 +55,7 @@ export class ApiServer {
 
   async #start(): Promise<string> {
     const { config, log, onDatabaseLost, checkAnswers = false } = this.#options;
-    const postgres = await acquireDatabase(config, onDatabaseLost);
+    const postgres = await acquireDatabase(config, { onLost: onDatabaseLost });
     this.#endings.push(() => postgres.release());
     await migrate(postgres.url, { schema: config.databaseSchema });
     const database = new Database({

@@ -1,6 +1,10 @@
 import pg from "pg";
 import { type Config, forgetPostgresVariables, withoutPasswords } from "../platform/config.ts";
-import { acquireEmbeddedPostgres, type EmbeddedPostgres } from "./embedded/embeddedPostgres.ts";
+import {
+  acquireEmbeddedPostgres,
+  type EmbeddedPostgres,
+  type EmbeddedPostgresOptions,
+} from "./embedded/embeddedPostgres.ts";
 
 /** Raised when the database of DATABASE_URL cannot be used. */
 export class DatabaseUnusableError extends Error {
@@ -19,11 +23,11 @@ const SERVER_VERSION_MIN = 15_00_00;
  */
 export async function acquireDatabase(
   { databaseUrl, officeHome }: Pick<Config, "databaseUrl" | "officeHome">,
-  onLost: (error: Error) => void = () => {},
+  told: Pick<EmbeddedPostgresOptions, "onLost" | "onBack"> = {},
 ): Promise<EmbeddedPostgres> {
   if (databaseUrl === null) {
     forgetPostgresVariables();
-    return acquireEmbeddedPostgres(officeHome, { onLost });
+    return acquireEmbeddedPostgres(officeHome, told);
   }
   await checkServer(databaseUrl);
   return { url: databaseUrl, release: () => Promise.resolve() };

@@ -115,7 +115,7 @@ export class SchedulerWorker {
     const { config, log, onDatabaseLost } = this.#options;
     // Where there is an embedded database, it makes the folder: it has more to think of.
     if (config.databaseUrl !== null) makeOfficeHome(config.officeHome);
-    const postgres = await acquireDatabase(config, onDatabaseLost);
+    const postgres = await acquireDatabase(config, { onLost: onDatabaseLost });
     this.#endings.defer(() => postgres.release());
     await migrate(postgres.url, { schema: config.databaseSchema });
     const database = new Database({

@@ -45,6 +45,25 @@ describe("rows of another program run by themselves", () => {
     await expect(problemsOf(office)).resolves.toEqual([]);
   });
 
+  test("with a way to run of their own: in the office's folder where they do not say", async () => {
+    const { world, office, worker } = await withWorker();
+    await sql(world, "UPDATE offices SET repo_path = '/usr' WHERE id = $1", [office.id]);
+    const ended = world.whenEnded(office, 3);
+    await sql(
+      world,
+      `INSERT INTO job_queue (office_id, title, session, priority) VALUES
+       ($1, 'bare', '{"run": "true"}', 1), ($1, 'own', '{"command": ["ls"], "cwd": "/etc", "env": {"A": "b"}}', 2), ($1, 'role', NULL, 3)`,
+      [office.id],
+    );
+    await ended;
+    const started = worker.runtime.starts.map((start) => worker.runtime.started(start.split("#")[0] ?? ""));
+    expect((await Promise.all(started)).map(({ request }) => request.spec)).toEqual([
+      { run: "true", cwd: "/usr", env: {} },
+      { command: ["ls"], cwd: "/etc", env: { A: "b" } },
+      { run: "true", cwd: "/", env: {} },
+    ]);
+  });
+
   test("from a connection that looks for tables elsewhere", async () => {
     const { world, office, starts } = await withWorker();
     const ended = world.whenEnded(office, 2);

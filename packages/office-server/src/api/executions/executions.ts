@@ -24,6 +24,6 @@ export const executionHandlers: Handlers<"completeExecution" | "heartbeatExecuti
       throw new Refusal("not_external", "the scheduler runs this session itself, and reports its end");
     }
     if (!execution.live) throw new Refusal("execution_is_over", `execution ${executionId} has ended already`);
-    return { execution_id: executionId, token: await issueExecutionToken(database, executionId) };
+    return { execution_id: executionId, execution_token: await issueExecutionToken(database, executionId) };
   },
 };

@@ -15,6 +15,8 @@ export interface EmbeddedPostgresOptions {
   settings?: Readonly<Record<string, string>>;
   /** Told when the server died and could not be started again. */
   onLost?: (error: Error) => void;
+  /** Told when the server had died, and runs again. */
+  onBack?: () => void;
   /** Where root may put what the server's account has to reach; for tests. */
   relocationFolders?: readonly string[];
 }
@@ -95,7 +97,11 @@ class ServerUse implements EmbeddedPostgres {
 
   /** Our connection ended. Unless we are about to go, the server died or was stopped by somebody. */
   #disconnected(): void {
-    if (this.#ending === null) this.begin().catch((error: Error) => this.#options.onLost?.(error));
+    if (this.#ending !== null) return;
+    this.begin().then(
+      () => this.#options.onBack?.(),
+      (error: Error) => this.#options.onLost?.(error),
+    );
   }
 
   #underLock(action: () => Promise<void>): Promise<void> {

@@ -11,6 +11,11 @@ DECLARE
   v_dependents uuid[];
 BEGIN
   UPDATE job_queue j SET admitted = true, started_at = CASE WHEN j.status <> 'pending' THEN j.started_at END FROM unnest(p_jobs) AS i(id) WHERE j.id = i.id AND NOT j.admitted;
+  -- A way to run needs a folder and an environment: where they are not said, the office's folder, and nothing.
+  UPDATE job_queue j SET session = jsonb_build_object('cwd', COALESCE(o.repo_path, '/'), 'env', '{}'::jsonb) || j.session
+  FROM unnest(p_jobs) AS i(id), offices o
+  WHERE j.id = i.id AND o.id = p_office AND j.status = 'pending' AND jsonb_typeof(j.session) = 'object'
+    AND j.session ?| ARRAY['command', 'run', 'runtime'] AND NOT j.session ?& ARRAY['cwd', 'env'];
   PERFORM record_edges(p_jobs);
 
   -- What came in finished has no events that count_jobs could count.

@@ -1,5 +1,5 @@
 import type { JobSchedulerConfig } from "office-contract/config.ts";
-import type { JobState } from "office-contract/vocabulary.ts";
+import type { ExecutionState, JobState } from "office-contract/vocabulary.ts";
 import type { Queryable } from "../../db/connection.ts";
 import type { Settlement } from "../../db/transitions/runPass.ts";
 import type { SessionOutcome, StopCause } from "../../domain/outcome.ts";
@@ -40,18 +40,20 @@ export const settlementOf = (execution: ExternalExecution, outcome: SessionOutco
   details: {},
 });
 
-export interface ExecutionState {
+/** What an execution is, and whose. */
+export interface ExecutionFacts {
   office_id: string;
   job_id: string;
   external: boolean;
   live: boolean;
+  status: ExecutionState;
 }
 
 /** What an execution is and whose; null where there is none. */
-export async function executionState(database: Queryable, executionId: string): Promise<ExecutionState | null> {
-  const [row] = await database.query<ExecutionState>(
+export async function executionState(database: Queryable, executionId: string): Promise<ExecutionFacts | null> {
+  const [row] = await database.query<ExecutionFacts>(
     "execution_state",
-    `SELECT office_id, job_id, lease_ms IS NOT NULL AS external, ended_at IS NULL AS live FROM job_executions WHERE id = $1`,
+    `SELECT office_id, job_id, lease_ms IS NOT NULL AS external, ended_at IS NULL AS live, status FROM job_executions WHERE id = $1`,
     [executionId],
   );
   return row ?? null;

@@ -25,8 +25,13 @@ export interface Completed {
   status: JobState;
 }
 
-const isOver = (executionId: string): Refusal =>
-  new Refusal("execution_is_over", `execution ${executionId} has ended already; nothing was changed`);
+/** Whoever reports again, since the first answer got lost, reads here what became of it. */
+async function isOver(database: Queryable, executionId: string): Promise<Refusal> {
+  const execution = await executionState(database, executionId);
+  const job = execution === null ? null : await jobState(database, execution.job_id);
+  const became = execution === null ? "" : `, as ${execution.status}${job === null ? "" : ` (its job is ${job})`}`;
+  return new Refusal("execution_is_over", `execution ${executionId} has ended already${became}; nothing was changed`);
+}
 
 /**
  * Puts the end of an external session on record.
@@ -39,18 +44,18 @@ export async function completeExecution(
   completion: Completion,
 ): Promise<Completed> {
   const execution = await executionState(database, executionId);
-  if (execution === null || !execution.live) throw isOver(executionId);
+  if (execution === null || !execution.live) throw await isOver(database, executionId);
   const { office_id: officeId, job_id: jobId } = execution;
   return database.transaction(async (transaction) => {
     await lockOffices(transaction, [officeId]);
     const held = await holdExternalExecution(transaction, executionId);
-    if (held === null) throw isOver(executionId);
+    if (held === null) throw await isOver(transaction, executionId);
     await append(transaction, executionId, completion.output);
     const settlements = [settlementOf(held, outcomeOf(completion))];
     const pass = { officeIds: [officeId], settlements, workerId: "none", claimsMax: 0, taskId: null };
     const { settled } = await runPass(transaction, pass);
     const status = await jobState(transaction, jobId);
-    if (settled.length === 0 || status === null) throw isOver(executionId);
+    if (settled.length === 0 || status === null) throw await isOver(transaction, executionId);
     return { executionId, officeId, jobId, status };
   });
 }
@@ -85,7 +90,7 @@ export const renewLease = (database: Database, executionId: string, output: stri
 
 async function renew(database: Queryable, executionId: string): Promise<Lease> {
   const [lease] = await database.query<Lease>("renew_lease", "SELECT until, stop FROM renew_lease($1)", [executionId]);
-  if (lease === undefined) throw isOver(executionId);
+  if (lease === undefined) throw await isOver(database, executionId);
   return lease;
 }
 

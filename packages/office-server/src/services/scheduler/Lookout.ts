@@ -124,7 +124,9 @@ export class Lookout {
       return;
     }
     const { database, lease } = this.#options;
-    if ((await expireExternalSessions(database, officeId, lease.workerId)) > 0) this.#found.onChange(officeId);
+    const delaysMs = await expireExternalSessions(database, officeId, lease.workerId);
+    if (delaysMs.length > 0) this.#found.onChange(officeId);
+    for (const delayMs of delaysMs) if (delayMs > 0) this.setDue(officeId, delayMs);
     this.#found.onWork(officeId);
   }
 

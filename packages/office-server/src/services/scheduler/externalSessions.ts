@@ -5,19 +5,21 @@ import { EXTERNAL_COLUMNS, type ExternalExecution, settlementOf } from "../execu
 
 /**
  * Asks external sessions of an office that are past their deadline to stop (they learn of it with their next heartbeat), and
- * ends those that have been silent for longer than their lease. Returns how many it ended.
+ * ends those that have been silent for longer than their lease. Returns, for each that it ended, how long its job waits
+ * until it may run again, in ms; 0 where it does not.
  */
-export const expireExternalSessions = (database: Database, officeId: string, workerId: string): Promise<number> =>
+export const expireExternalSessions = (database: Database, officeId: string, workerId: string): Promise<number[]> =>
   database.transaction(async (transaction) => {
     await lockOffices(transaction, [officeId]);
     const silent = await silentExecutions(transaction, officeId);
-    if (silent.length === 0) return 0;
+    if (silent.length === 0) return [];
     const settlements = silent.map((execution) =>
       settlementOf(execution, { kind: "crashed", message: silence(execution) }),
     );
     const request = { officeIds: [officeId], settlements, workerId, claimsMax: 0, taskId: null };
     const { settled } = await runPass(transaction, request);
-    return settled.length;
+    const ended = new Set(settled);
+    return settlements.filter(({ executionId }) => ended.has(executionId)).map(({ exit }) => exit.retryDelayMs);
   });
 
 const silentExecutions = (transaction: Queryable, officeId: string): Promise<ExternalExecution[]> =>

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sessionSpecSchema } from "office-contract/session.ts";
-import { z } from "zod";
+import type { z } from "zod";
 import type { SessionOutcome, StopCause } from "../../domain/outcome.ts";
 import { monotonicMs } from "../../platform/clock.ts";
 import { type Environment, refusedNames } from "./environment.ts";
@@ -150,7 +150,7 @@ export class SessionOrchestrator implements SessionRuntime {
     // Another program may have written it.
     const checked = sessionSpecSchema.safeParse(request.spec);
     if (!checked.success) {
-      const message = `its session cannot be run: ${z.prettifyError(checked.error).replaceAll(/\s+/g, " ")}`;
+      const message = `its session cannot be run: ${problemsIn(checked.error)}`;
       return { kind: "failed", errorClass: "INVALID_JOB", message, exitCode: null };
     }
     try {
@@ -239,3 +239,7 @@ export class SessionOrchestrator implements SessionRuntime {
     return true;
   }
 }
+
+/** What is wrong with a session that another program has written, each with the name of its field. */
+const problemsIn = ({ issues }: z.ZodError): string =>
+  issues.map(({ path, message }) => `${["session", ...path.map(String)].join(".")} ${message}`).join("; ");

@@ -130,7 +130,7 @@ describe("the end", () => {
     const { runtime } = await world.startWorker();
     const { execution_id: executionId } = await started;
     const params = { executionId: executionId ?? "" };
-    const { token } = await world.client.call("createExecutionToken", { params });
+    const { execution_token: token } = await world.client.call("createExecutionToken", { params });
     await world.clientOf(token).call("completeExecution", { params, body: { success: true } });
     await runtime.started("b");
     await expect(office.states()).resolves.toEqual({ a: "done", b: "processing" });
@@ -245,7 +245,7 @@ describe("a token", () => {
 
   test("of its own execution alone opens it", async () => {
     const [one, other] = [await createExternal(), await createExternal()];
-    const { token } = await create(one.executionId);
+    const { execution_token: token } = await create(one.executionId);
     const client = api().clientOf(token);
     await expect(
       client.call("heartbeatExecution", { params: { executionId: other.executionId } }),

@@ -42,6 +42,15 @@ test("nothing is started for it, and its slot is held", async () => {
   await expect(lease(world, office)).resolves.toEqual({ lease_ms: "60000", renewed: true });
 });
 
+test("after silence it is tried again when its time has come, without a tick", async () => {
+  const world = await setup();
+  const office = await world.createOffice({ maxRetries: 1, retryBaseDelay: 50 });
+  await office.submit({ a: { session: external(1) } });
+  await world.startWorker();
+  const again = await world.whenEvent(office, ({ type, attempt }) => type === "job_started" && attempt === 2);
+  expect(again.job_key).toBe("a");
+});
+
 test("silence beyond its lease is a crash, and the job is tried again", async () => {
   const world = await setup();
   const office = await world.createOffice({ maxRetries: 1, retryBaseDelay: 0 });
