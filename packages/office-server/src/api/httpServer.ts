@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Config } from "../platform/config.ts";
 import { onNextTurn, setLongTimer } from "../platform/timers.ts";
 import { ListenError } from "../services/processStart.ts";
@@ -13,16 +13,21 @@ const KEEP_ALIVE_MS = 65_000;
 export class HttpServer {
   readonly #server: Server;
   readonly #open = new Set<ServerResponse>();
+  readonly #connections = new Set<Socket>();
   #stopping: Promise<void> | null = null;
 
   constructor(listener: RequestListener) {
     this.#server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener);
+    this.#server.on("connection", (connection) => {
+      this.#connections.add(connection);
+      connection.once("close", () => this.#connections.delete(connection));
+    });
     this.#server.on("request", (_request, response) => {
       this.#open.add(response);
       response.once("close", () => {
         this.#open.delete(response);
         // A connection that is kept for a next request has none coming.
-        if (this.#stopping !== null) onNextTurn(() => this.#server.closeIdleConnections());
+        if (this.#stopping !== null) onNextTurn(() => this.#closeUnused());
       });
     });
   }
@@ -62,8 +67,14 @@ export class HttpServer {
     // What is still being written by now would go on for as long as a session runs. Cut off, and not ended, it can be told
     // from what is complete.
     for (const response of this.#open) if (response.headersSent && !response.writableEnded) response.destroy();
-    this.#server.closeIdleConnections();
+    this.#closeUnused();
     await closed;
     timer.cancel();
+  }
+
+  /** Node's own `closeIdleConnections` leaves those open on which no request has ever come. */
+  #closeUnused(): void {
+    const inUse = new Set([...this.#open].map(({ socket }) => socket));
+    for (const connection of this.#connections) if (!inUse.has(connection)) connection.destroy();
   }
 }
