@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { describe, expect, test } from "vitest";
 import { createTestDatabase } from "../test/support/database.ts";
 import { sql } from "../test/support/scheduler.ts";
-import { DatabaseProxy } from "./support/databaseProxy.ts";
+import { DatabaseProxy } from "../test/support/databaseProxy.ts";
 import { eventually, getJson, outputOf, reaches, says, setup, whenHealthIs } from "./support/workers.ts";
 
 const TICKS = { TICK_INTERVAL_MS: "50" };

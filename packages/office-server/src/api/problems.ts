@@ -93,7 +93,7 @@ const CONNECTION_CODES = new Set([
 /** Connections (08), no room (53), somebody's intervention (57), deadlocks and the like (40), locks that do not come (55). */
 const SQL_CLASSES = /^(08|53|57|40|55)/;
 const CONNECTION_MESSAGES =
-  /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/;
+  /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error/;
 
 export function isDatabaseTrouble(error: unknown): boolean {
   if (error instanceof AggregateError) return error.errors.some(isDatabaseTrouble);

@@ -7,14 +7,38 @@ export interface DatabaseOptions {
   schema: string;
   /** Most connections at a time, besides the one that listens. */
   connectionsMax?: number;
+  /** How long it may take to connect, in ms. Default 10 s. */
+  connectMsMax?: number;
   /** Called with errors of idle connections. The pool replaces them by itself. */
   onIdleError?: (error: Error) => void;
+}
+
+/**
+ * Nobody holds an office for longer than a few seconds, whatever happens to him: a transaction that does nothing is ended by
+ * the server, which needs no word of a client that is gone or cannot be reached.
+ */
+const IDLE_IN_TRANSACTION_MS_MAX = 5_000;
+/** Longer than many submissions of the largest size in a row; then whoever waits is told, and may try again. */
+const LOCK_WAIT_MS_MAX = 10_000;
+const STATEMENT_MS_MAX = 30_000;
+/** Where no answer comes although the server must have given up: the connection is half-open. */
+const ANSWER_MS_MAX = STATEMENT_MS_MAX + 5_000;
+const CONNECT_MS_MAX = 10_000;
+
+export interface QueryOptions {
+  /** How long the answer may take, in ms; then the connection is given up. Whether the statement took effect is not known. */
+  timeoutMs?: number;
 }
 
 /** What runs statements: the database, each in a transaction of its own, or an open transaction. */
 export interface Queryable {
   /** Runs one statement. `name` is what it is prepared under, and belongs to this text alone. */
-  query<Row extends pg.QueryResultRow>(name: string, text: string, values?: unknown[]): Promise<Row[]>;
+  query<Row extends pg.QueryResultRow>(
+    name: string,
+    text: string,
+    values?: unknown[],
+    options?: QueryOptions,
+  ): Promise<Row[]>;
 }
 
 /** A pool of connections to one scheduler database. */
@@ -29,9 +53,11 @@ export class Database implements Queryable {
       connectionString,
       max: options.connectionsMax ?? 4,
       application_name: "office",
-      // A connection that went half-open must not hold an office's lock for long.
-      idle_in_transaction_session_timeout: 10_000,
-      connectionTimeoutMillis: 10_000,
+      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
+      lock_timeout: LOCK_WAIT_MS_MAX,
+      statement_timeout: STATEMENT_MS_MAX,
+      query_timeout: ANSWER_MS_MAX,
+      connectionTimeoutMillis: options.connectMsMax ?? CONNECT_MS_MAX,
       keepAlive: true,
       // What has been prepared on a connection makes the next pass several times as fast: none is closed for being idle.
       idleTimeoutMillis: 0,
@@ -43,8 +69,13 @@ export class Database implements Queryable {
     this.#pool.on("error", (error) => options.onIdleError?.(error));
   }
 
-  async query<Row extends pg.QueryResultRow>(name: string, text: string, values: unknown[] = []): Promise<Row[]> {
-    const { rows } = await this.#pool.query<Row>({ name, text, values });
+  async query<Row extends pg.QueryResultRow>(
+    name: string,
+    text: string,
+    values: unknown[] = [],
+    options: QueryOptions = {},
+  ): Promise<Row[]> {
+    const { rows } = await this.#pool.query<Row>(statementOf(name, text, values, options));
     return rows;
   }
 
@@ -91,7 +122,20 @@ function separateOptions(address: string): { connectionString: string; startOpti
 }
 
 const asQueryable = (client: pg.ClientBase): Queryable => ({
-  async query<Row extends pg.QueryResultRow>(name: string, text: string, values: unknown[] = []) {
-    return (await client.query<Row>({ name, text, values })).rows;
+  async query<Row extends pg.QueryResultRow>(
+    name: string,
+    text: string,
+    values: unknown[] = [],
+    options: QueryOptions = {},
+  ) {
+    return (await client.query<Row>(statementOf(name, text, values, options))).rows;
   },
+});
+
+/** `pg` takes a time limit for one statement; its types do not know of it. */
+const statementOf = (name: string, text: string, values: unknown[], { timeoutMs }: QueryOptions): pg.QueryConfig => ({
+  name,
+  text,
+  values,
+  ...(timeoutMs !== undefined && { query_timeout: timeoutMs }),
 });

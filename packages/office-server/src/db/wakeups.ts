@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import pg from "pg";
 import { setLongTimer, type Timer } from "../platform/timers.ts";
 import type { Database } from "./connection.ts";
@@ -11,6 +12,8 @@ const GATHER_MS = 25;
 const OFFICES_MAX = 20;
 const RECONNECT_MS = 500;
 const CONNECT_MS_MAX = 10_000;
+/** A connection that has gone deaf without a word is noticed within twice this long. */
+const PROBE_MS = 5_000;
 /** Follows the sender where sessions that run are concerned. */
 const ORDERS = "orders";
 /** Follows the sender, with the request's name, where a pass is asked for. */
@@ -99,6 +102,7 @@ export class Listener {
   readonly #onWake: (wakeup: Wakeup) => void;
   #client: pg.Client | null = null;
   #retry: Timer | null = null;
+  #probe: Timer | null = null;
   #stopped = false;
   #connecting: Promise<void> = Promise.resolve();
   /** Whether there was a time without a connection. */
@@ -121,6 +125,7 @@ export class Listener {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#retry?.cancel();
+    this.#probe?.cancel();
     // A client that is ended while it connects may never say that it has.
     await this.#connecting;
     const client = this.#client;
@@ -130,10 +135,13 @@ export class Listener {
 
   async #connect(): Promise<void> {
     const { connectionString } = this.#database.options;
+    const socket = new Socket();
     const client = new pg.Client({
       connectionString,
       application_name: "office listen",
       keepAlive: true,
+      stream: () => socket,
+      query_timeout: PROBE_MS,
       connectionTimeoutMillis: CONNECT_MS_MAX,
     });
     client.on("error", ignore);
@@ -148,10 +156,22 @@ export class Listener {
       await client.query(`LISTEN ${WAKE_CHANNEL}`);
       if (this.#missed) this.#onWake({ kind: "any" });
       this.#missed = false;
+      this.#probeSoon(client, socket);
     } catch {
       await client.end().catch(ignore);
       this.#reconnect(client);
     }
+  }
+
+  /** Nothing tells that nothing is heard any more, but an answer that does not come. */
+  #probeSoon(client: pg.Client, socket: Socket): void {
+    if (this.#stopped || this.#client !== client) return;
+    this.#probe = setLongTimer(() => {
+      client.query("SELECT 1").then(
+        () => this.#probeSoon(client, socket),
+        () => socket.destroy(),
+      );
+    }, PROBE_MS);
   }
 
   #reconnect(client: pg.Client): void {

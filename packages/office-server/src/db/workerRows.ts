@@ -1,5 +1,8 @@
 import type { Queryable } from "./connection.ts";
 
+/** A connection that nobody answers on must not take the time in which another one might. */
+const SIGN_MS_MAX = 4_000;
+
 export interface NewWorker {
   id: string;
   version: string;
@@ -20,6 +23,7 @@ export async function registerWorker(database: Queryable, { id, version, leaseMs
      INSERT INTO scheduler_workers (id, version, lease_ms, task_id, started_at, seen_at)
      VALUES ($1, $2, $3, $4, scheduler_now(), scheduler_now())`,
     [id, version, leaseMs, taskId],
+    { timeoutMs: SIGN_MS_MAX },
   );
 }
 
@@ -29,6 +33,7 @@ export async function renewWorker(database: Queryable, id: string): Promise<bool
     "renew_worker",
     "UPDATE scheduler_workers SET seen_at = scheduler_now() WHERE id = $1 AND lost_at IS NULL RETURNING id",
     [id],
+    { timeoutMs: SIGN_MS_MAX },
   );
   return rows.length > 0;
 }

@@ -1,5 +1,5 @@
 import manifest from "../../package.json" with { type: "json" };
-import type { Database } from "../db/connection.ts";
+import { Database } from "../db/connection.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
 import { Repetition } from "../platform/repetition.ts";
@@ -25,6 +25,8 @@ export interface SchedulingOptions {
   onProgramStarted?: (startMs: number) => void;
 }
 
+const SIGN_CONNECT_MS_MAX = 4_000;
+
 /** What becomes of running sessions when a worker stops: awaited, left to another worker, or stopped. */
 export type Departing = "finish" | "leave" | "interrupt";
 
@@ -34,15 +36,18 @@ export class Scheduling {
   readonly sessions: WorkerSessions;
   readonly queue: ExecutionQueue;
   readonly loop: SchedulerLoop;
+  /** Signs of life must not wait until others have done with the connections. */
+  readonly #leaseDatabase: Database;
   readonly #recovery: Recovery;
   readonly #recovering: Repetition;
   readonly #reaper: Reaper;
 
   constructor({ database, config, log, taskId, succession, onProgramStarted }: SchedulingOptions) {
     const { lease: timing, tickIntervalMs } = config;
+    this.#leaseDatabase = new Database({ ...database.options, connectionsMax: 1, connectMsMax: SIGN_CONNECT_MS_MAX });
     this.lease = new WorkerLease({
       ...timing,
-      database,
+      database: this.#leaseDatabase,
       log,
       name: config.workerName,
       version: manifest.version,
@@ -104,6 +109,7 @@ export class Scheduling {
     await Promise.all([this.#reaper.stop(), this.#recovering.stop(), this.loop.stop(sessions)]);
     await this.sessions.close();
     await this.lease.stop();
+    await this.#leaseDatabase.close();
   }
 
   /** The lease is over: sessions are asked to stop, and what does not is killed before anybody else may start it. */

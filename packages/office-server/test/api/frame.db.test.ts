@@ -1,5 +1,5 @@
 import { request as httpRequest, type RequestOptions } from "node:http";
-import { DatabaseProxy } from "../../../../e2e/support/databaseProxy.ts";
+import { DatabaseProxy } from "../../../../test/support/databaseProxy.ts";
 import { describe, expect, test } from "vitest";
 import { type ApiWorld, problemIn, setupApi, setupFileApi } from "../../../../test/support/api.ts";
 import { setup, sql } from "../../../../test/support/scheduler.ts";

@@ -34,6 +34,9 @@ const WAITING = `
 const BY_INDEX = `SELECT set_config(s, 'off', true)
   FROM unnest(ARRAY['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin', 'enable_bitmapscan']) AS s`;
 
+/** An old database may hold a million rows, which are taken in once. */
+const PATIENT = { timeoutMs: 3_600_000 };
+
 /** Takes in an office's rows from elsewhere, in one transaction under the office's lock: see admit_jobs.sql. */
 export async function admitForeignJobs(database: Database, officeId: string, judge: Judge): Promise<number> {
   const fresh = await admitRows(database, officeId, judge);
@@ -44,9 +47,10 @@ export async function admitForeignJobs(database: Database, officeId: string, jud
 const admitRows = (database: Database, officeId: string, judge: Judge): Promise<string[]> =>
   database.transaction(async (transaction) => {
     await lockOffices(transaction, [officeId]);
+    await transaction.query("no_statement_timeout", "SET LOCAL statement_timeout = 0");
     // The walk is over a few rows of a table that may be new and large: by its indexes, whatever the statistics say.
     await transaction.query("by_index", BY_INDEX);
-    const rows = await transaction.query<WaitingRow>("waiting_jobs", WAITING, [officeId]);
+    const rows = await transaction.query<WaitingRow>("waiting_jobs", WAITING, [officeId], PATIENT);
     const fresh = rows.filter((row) => !row.admitted).map((row) => row.id);
     if (fresh.length === 0) return fresh;
     const invalid = judge(rows.filter((row) => row.waits));
@@ -76,8 +80,9 @@ const admit = (
   jobIds: readonly string[],
   invalid: ReadonlyMap<string, string>,
 ) =>
-  transaction.query("admit_jobs", "SELECT admit_jobs($1, $2, $3)", [
-    officeId,
-    jobIds,
-    storableJson(Object.fromEntries(invalid)),
-  ]);
+  transaction.query(
+    "admit_jobs",
+    "SELECT admit_jobs($1, $2, $3)",
+    [officeId, jobIds, storableJson(Object.fromEntries(invalid))],
+    PATIENT,
+  );

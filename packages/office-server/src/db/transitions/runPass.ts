@@ -54,6 +54,9 @@ export interface PassResult {
   configs: Record<string, JobSchedulerConfig>;
 }
 
+/** A pass waits for its offices' locks, and takes a moment. */
+const PASS_MS_MAX = 15_000;
+
 /** Carries out one scheduling pass in one transaction and one round trip: see run_pass.sql. */
 export async function runPass(database: Queryable, request: PassRequest): Promise<PassResult> {
   const [row] = await database.query<{ pass: PassResult }>(
@@ -67,6 +70,7 @@ export async function runPass(database: Queryable, request: PassRequest): Promis
       request.claimsMax,
       request.taskId,
     ],
+    { timeoutMs: PASS_MS_MAX },
   );
   if (row === undefined) throw new Error("run_pass returned no row");
   return row.pass;

@@ -46,6 +46,11 @@ export class DatabaseProxy {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** As `fallSilent`, for the connections that there are: new ones are well. */
+  deafen(): void {
+    for (const socket of this.#sockets) socket.pause();
+  }
+
   /** All is well again. What was silent is broken first. */
   mend(): void {
     if (this.#state === "silent") this.cut();
