@@ -24,6 +24,8 @@ const STATEMENT_MS_MAX = 30_000;
 /** Where no answer comes although the server must have given up: the connection is half-open. */
 const ANSWER_MS_MAX = STATEMENT_MS_MAX + 5_000;
 const CONNECT_MS_MAX = 10_000;
+/** An operator's own, in the address, come after them and count. */
+const TIMEOUTS = `-c idle_in_transaction_session_timeout=${IDLE_IN_TRANSACTION_MS_MAX} -c lock_timeout=${LOCK_WAIT_MS_MAX} -c statement_timeout=${STATEMENT_MS_MAX}`;
 
 export interface QueryOptions {
   /** How long the answer may take, in ms; then the connection is given up. Whether the statement took effect is not known. */
@@ -53,9 +55,6 @@ export class Database implements Queryable {
       connectionString,
       max: options.connectionsMax ?? 4,
       application_name: "office",
-      idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS_MAX,
-      lock_timeout: LOCK_WAIT_MS_MAX,
-      statement_timeout: STATEMENT_MS_MAX,
       query_timeout: ANSWER_MS_MAX,
       connectionTimeoutMillis: options.connectMsMax ?? CONNECT_MS_MAX,
       keepAlive: true,
@@ -64,7 +63,7 @@ export class Database implements Queryable {
       // Named by a start-up option, since a pooler in front of the server may not keep what is SET later.
       // The isolation too: who has waited for an office's lock must not see the past, whatever the database's default is.
       // And how times are written: a database may have a style of its own, which `pg` and our cursors do not read.
-      options: `${startOptions} -c search_path=${pg.escapeIdentifier(options.schema)} -c default_transaction_isolation=read\\ committed -c datestyle=ISO`,
+      options: `${TIMEOUTS} ${startOptions} -c search_path=${pg.escapeIdentifier(options.schema)} -c default_transaction_isolation=read\\ committed -c datestyle=ISO`,
     });
     this.#pool.on("error", (error) => options.onIdleError?.(error));
   }
