@@ -19,7 +19,7 @@ export default defineConfig({
       {
         test: {
           name: "pure",
-          include: ["packages/*/test/**/*.test.ts"],
+          include: ["packages/*/test/**/*.test.ts", "chaos/test/**/*.test.ts"],
           exclude: [databaseTests, processTests],
           testTimeout: 20 * second,
         },

@@ -82,6 +82,10 @@ export class InstantRuntime implements SessionRuntime {
 
   adopt(): void {}
 
+  wasStarted(): boolean {
+    return false;
+  }
+
   stop(): void {}
 
   setTimeout(): void {}

@@ -64,6 +64,10 @@ export class ScriptedRuntime implements SessionRuntime {
     });
   }
 
+  wasStarted(executionId: string): boolean {
+    return this.adopted.has(executionId) || this.#find(executionId) !== undefined;
+  }
+
   stop(executionId: string, cause: StopCause): void {
     const session = this.#find(executionId);
     if (session === undefined || !this.#live.has(executionId)) return;

@@ -77,6 +77,7 @@ export class Scheduling {
     this.#recovery = createRecovery(database, config, log, {
       workerId: () => this.lease.workerId,
       succession,
+      isKnown: (executionId) => this.queue.has(executionId),
       adopt: (execution) => this.queue.adopt(execution),
       onSettled: onFreed,
     });

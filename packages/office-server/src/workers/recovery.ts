@@ -5,7 +5,7 @@ import { currentWorkerId } from "../platform/workerId.ts";
 import { Recovery, type RecoveryOptions } from "../services/session/recovery.ts";
 import { sessionsDirectoryOf, shipRest, TERM_GRACE_MS } from "./sessions.ts";
 
-type Deciding = Pick<RecoveryOptions, "workerId" | "succession" | "adopt" | "onSettled">;
+type Deciding = Pick<RecoveryOptions, "workerId" | "succession" | "isKnown" | "adopt" | "onSettled">;
 
 /** Finds what workers of this machine left behind that died, or handed over. */
 export const createRecovery = (database: Database, config: Config, log: Logger, deciding: Deciding): Recovery =>
@@ -25,6 +25,7 @@ export async function recordEnds(database: Database, config: Config, log: Logger
   await createRecovery(database, config, log, {
     workerId: () => currentWorkerId(config.workerName),
     succession: () => "leave",
+    isKnown: () => false,
     adopt: () => {},
     onSettled: () => {},
   }).run();

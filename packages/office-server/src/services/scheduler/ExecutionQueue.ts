@@ -105,8 +105,14 @@ export class ExecutionQueue {
     return this.#live.size;
   }
 
+  /** Whether an execution is this worker's, as far as it knows. */
   has(executionId: string): boolean {
     return this.#live.has(executionId);
+  }
+
+  /** Whether nothing of an execution can be running here: its claim was all that there was. */
+  isUnheardOf(executionId: string): boolean {
+    return !this.#live.has(executionId) && !this.#runtime.wasStarted(executionId);
   }
 
   /**

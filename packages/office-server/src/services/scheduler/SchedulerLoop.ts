@@ -243,7 +243,11 @@ export class SchedulerLoop {
     return this.#database.transaction(async (transaction) => {
       await lockOffices(transaction, request.officeIds);
       const { workerId, officeIds } = request;
-      const lost = await lostClaims(transaction, { workerId, officeIds, has: (id) => this.#queue.has(id) });
+      const lost = await lostClaims(transaction, {
+        workerId,
+        officeIds,
+        isUnheardOf: (id) => this.#queue.isUnheardOf(id),
+      });
       return runPass(transaction, { ...request, settlements: [...request.settlements, ...lost] });
     });
   }

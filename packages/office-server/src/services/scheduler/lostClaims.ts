@@ -6,8 +6,8 @@ import { workerLost } from "../../domain/lifecycle.ts";
 export interface ClaimOwner {
   workerId: string;
   officeIds: readonly string[];
-  /** Whether the worker knows of an execution. */
-  has(executionId: string): boolean;
+  /** Whether nothing of an execution can be running here. */
+  isUnheardOf(executionId: string): boolean;
 }
 
 /** Executions that a worker's pass claimed, and whose answer never came: nothing of them has started, so their jobs go back. */
@@ -16,7 +16,7 @@ export async function lostClaims(transaction: Queryable, owner: ClaimOwner): Pro
   for (const officeId of owner.officeIds) live.push(...(await liveExecutions(transaction, officeId)));
   return live
     .filter((execution) => execution.worker_id === owner.workerId)
-    .filter((execution) => !execution.external && !owner.has(execution.execution_id))
+    .filter((execution) => !execution.external && owner.isUnheardOf(execution.execution_id))
     .map((execution) => ({
       executionId: execution.execution_id,
       jobId: execution.job_id,

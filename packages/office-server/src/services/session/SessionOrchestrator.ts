@@ -105,6 +105,10 @@ export class SessionOrchestrator implements SessionRuntime {
     void this.#goOn(session).then((outcome) => this.#close(executionId, session, outcome, onEnd));
   }
 
+  wasStarted(executionId: string): boolean {
+    return existsSync(join(this.#sessionsDirectory, executionId));
+  }
+
   stop(executionId: string, cause: StopCause): void {
     const session = this.#sessions.get(executionId);
     if (session === undefined || session.control.stop !== null) return;

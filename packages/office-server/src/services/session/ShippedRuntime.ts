@@ -39,6 +39,10 @@ export class ShippedRuntime implements SessionRuntime {
     onEnd(end);
   }
 
+  wasStarted(executionId: string): boolean {
+    return this.#inner.wasStarted(executionId);
+  }
+
   stop(executionId: string, cause: StopCause): void {
     this.#inner.stop(executionId, cause);
   }

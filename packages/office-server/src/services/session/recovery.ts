@@ -31,6 +31,8 @@ export interface RecoveryOptions {
   /** The name under which sessions are taken over, and ends put on record. */
   workerId: () => string;
   succession: (execution: LiveExecution) => Succession;
+  /** Whether an execution is this worker's, as far as it knows. */
+  isKnown: (executionId: string) => boolean;
   /** Called with what this worker has taken over. */
   adopt: (execution: LiveExecution) => void;
   /** Called with the sessions' folders by execution, when nothing of them runs any more. */
@@ -67,9 +69,12 @@ export class Recovery {
   }
 
   #isLeftBehind({ external, execution_id: id, worker_id: workerId, worker }: LiveExecution): boolean {
-    if (external || workerId === this.#options.workerId()) return false;
-    const { sessionsDirectory, onlyThisMachine } = this.#options;
-    const isHere = onlyThisMachine || existsSync(join(sessionsDirectory, id));
+    const { sessionsDirectory, onlyThisMachine, isKnown } = this.#options;
+    if (external || isKnown(id)) return false;
+    const hasFolder = existsSync(join(sessionsDirectory, id));
+    // It was taken over, and the answer got lost. Without a folder it is a claim, of which the scheduler sees to itself.
+    if (workerId === this.#options.workerId()) return hasFolder;
+    const isHere = onlyThisMachine || hasFolder;
     return isHere && (worker.left || isGone(workerId, onlyThisMachine));
   }
 

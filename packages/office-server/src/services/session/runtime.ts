@@ -41,6 +41,8 @@ export interface SessionRuntime {
   stop(executionId: string, cause: StopCause): void;
   /** Moves the deadline: `timeoutMs` counts from the session's start. */
   setTimeout(executionId: string, timeoutMs: number): void;
+  /** Whether a session was ever started here for an execution, by this worker or by another one: it may be running. */
+  wasStarted(executionId: string): boolean;
   /** Number of sessions that have been started and not yet reported as ended. */
   readonly running: number;
 }

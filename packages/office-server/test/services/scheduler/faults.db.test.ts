@@ -1,6 +1,6 @@
 import { Database, type Queryable } from "office-server/db/connection.ts";
 import { newId } from "office-server/platform/ids.ts";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { setup, sql, type World } from "../../../../../test/support/scheduler.ts";
 import { endsAtOnce, endsSoon } from "../../../../../test/support/scriptedRuntime.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
@@ -42,6 +42,22 @@ const terminate = (world: World, condition: string) =>
 const jobsOf = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`job-${index}`, {}]));
 
 describe("a connection that is lost", () => {
+  test("while a worker hands over: what it leaves running is not taken for a claim that got lost", async () => {
+    const world = await setup();
+    const office = await world.createOffice({ maxConcurrentJobs: 2 });
+    await office.submit({ left: {}, ends: {} });
+    const database = new LossyDatabase({ connectionString: world.url, schema: world.schema });
+    onTestFinished(() => database.close());
+    const { runtime, loop } = await world.startWorker({ database });
+    await runtime.started("left");
+    const ends = await runtime.started("ends");
+    database.losses = 1;
+    ends.end({ kind: "finished" });
+    await loop.stop("leave");
+    await expect(office.states()).resolves.toEqual({ left: "processing", ends: "done" });
+    await expect(problemsOf(office)).resolves.toEqual([]);
+  });
+
   test("while a pass waits for the office: nothing is lost, nothing runs twice", async () => {
     const world = await setup();
     const office = await world.createOffice({ maxConcurrentJobs: 1 });

@@ -40,6 +40,7 @@ async function leaveBehind(workers: Readonly<Record<string, string>>) {
       termGraceMs: 1_000,
       lossesMax: 5,
       succession: () => "stop",
+      isKnown: () => false,
       adopt: () => {},
       beforeSettling: async () => {},
       onSettled: () => {},
@@ -183,4 +184,21 @@ test("what is recovered runs again, on the next worker", async () => {
     { status: "lost", worker_id: DEAD },
     { status: "completed" },
   ]);
+});
+
+describe("an execution of the worker's own", () => {
+  test("of which it does not know, since the answer to its take-over got lost, is taken care of", async () => {
+    const { office, recover, directoryOf } = await leaveBehind({ a: ALIVE, claimed: ALIVE });
+    writeEnd(directoryOf("a"), {});
+    await expect(recover()).resolves.toBe(1);
+    // A claim whose answer is on its way has no session yet.
+    await expect(office.states()).resolves.toEqual({ a: "done", claimed: "processing" });
+  });
+
+  test("of which it knows is left to it", async () => {
+    const { office, recover, directoryOf } = await leaveBehind({ a: ALIVE });
+    writeEnd(directoryOf("a"), {});
+    await expect(recover({ isKnown: () => true })).resolves.toBe(0);
+    await expect(office.states()).resolves.toEqual({ a: "processing" });
+  });
 });

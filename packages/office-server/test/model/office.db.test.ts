@@ -1,0 +1,43 @@
+import fc from "fast-check";
+import type { Database } from "office-server/db/connection.ts";
+import { describe, expect, test } from "vitest";
+import { setupFile, sql } from "../../../../test/support/scheduler.ts";
+import { problemsOf } from "../../../../test/support/soundness.ts";
+import { anyCommands, LOSSES_MAX, Subject } from "./commands.ts";
+import { OfficeModel } from "./OfficeModel.ts";
+import { FAILED_BEFORE } from "./seeds.ts";
+
+const world = setupFile();
+/** `npm run soak:model` says for how long; the suite takes a look. */
+const SOAK_MINUTES = Number(process.env["SOAK_MINUTES"] ?? 0);
+const soak = { numRuns: 1_000_000, interruptAfterTimeLimit: SOAK_MINUTES * 60_000 };
+const RUNS = SOAK_MINUTES > 0 ? soak : { numRuns: 100 };
+
+/** The database does what the model does, whatever happens. */
+async function holdAgainstModel(
+  database: Database,
+  parameters: fc.Parameters<[Iterable<fc.AsyncCommand<OfficeModel, Subject>>]>,
+): Promise<void> {
+  const property = fc.asyncProperty(anyCommands, async (commands) => {
+    const office = await world().createOffice({ maxConcurrentJobs: 3, maxConcurrentByRole: { BE: 2 } }, database);
+    await sql(office, "SELECT set_config('office.clock_offset', '', false)");
+    const setup = () => ({ model: new OfficeModel(3, { BE: 2 }, LOSSES_MAX), real: new Subject(office) });
+    await fc.asyncModelRun(setup, commands);
+    await expect(problemsOf(office)).resolves.toEqual([]);
+  });
+  await fc.assert(property, parameters);
+}
+
+describe("an office does what the model says", () => {
+  test.each(FAILED_BEFORE)("where it once did not: %j", async (parameters) => {
+    await holdAgainstModel(world().connect(1), { numRuns: 1, ...parameters });
+  });
+
+  test(
+    "whatever happens in whatever order",
+    async () => {
+      await holdAgainstModel(world().connect(1), RUNS);
+    },
+    SOAK_MINUTES * 60_000 + 60_000,
+  );
+});
