@@ -3,9 +3,10 @@ import type { Database } from "office-server/db/connection.ts";
 import { describe, expect, test } from "vitest";
 import { setupFile, sql } from "../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../test/support/soundness.ts";
-import { anyCommands, LOSSES_MAX, Subject } from "./commands.ts";
+import { anyCommands } from "./anyCommands.ts";
 import { OfficeModel } from "./OfficeModel.ts";
 import { FAILED_BEFORE } from "./seeds.ts";
+import { LOSSES_MAX, Subject } from "./Step.ts";
 
 const world = setupFile();
 /** `npm run soak:model` says for how long; the suite takes a look. */
@@ -30,13 +31,13 @@ async function holdAgainstModel(
 
 describe("an office does what the model says", () => {
   test.each(FAILED_BEFORE)("where it once did not: %j", async (parameters) => {
-    await holdAgainstModel(world().connect(1), { numRuns: 1, ...parameters });
+    await expect(holdAgainstModel(world().connect(1), { numRuns: 1, ...parameters })).resolves.toBeUndefined();
   });
 
   test(
     "whatever happens in whatever order",
     async () => {
-      await holdAgainstModel(world().connect(1), RUNS);
+      await expect(holdAgainstModel(world().connect(1), RUNS)).resolves.toBeUndefined();
     },
     SOAK_MINUTES * 60_000 + 60_000,
   );

@@ -9,8 +9,9 @@ import { logIsLegal } from "../../../../chaos/history/invariants/logIsLegal.ts";
 import { sql, type World } from "../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../test/support/soundness.ts";
 import { settlementOf } from "../../../../test/support/testOffice.ts";
-import { Claim, Finish, KillWorker, LOSSES_MAX, Subject, Submit } from "../model/commands.ts";
+import { Claim, Finish, KillWorker, Submit } from "../model/commands.ts";
 import { OfficeModel } from "../model/OfficeModel.ts";
+import { LOSSES_MAX, Subject } from "../model/Step.ts";
 
 /** Something that happens, and is judged by the model or a checker. Rejects where it is not as it must be. */
 export type Scenario = (world: World) => Promise<void>;
@@ -46,7 +47,11 @@ export const aFollowerReadsALongLog: Scenario = async (world) => {
   const seen: JobEvent[] = [];
   await new EventFeed(world.database, office.id, 0, (events) => seen.push(...events)).read();
   const history = {
-    ...{ offices: [], sessions: [], calls: [], faults: [], clock: [] },
+    offices: [],
+    sessions: [],
+    calls: [],
+    faults: [],
+    clock: [],
     events: new Map([[office.id, await office.events()]]),
     followed: new Map([[office.id, seen]]),
     promises: { termGraceMs: 0, leaseMs: 0 },

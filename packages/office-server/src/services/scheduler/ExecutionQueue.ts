@@ -165,9 +165,8 @@ export class ExecutionQueue {
     );
   }
 
-  /** Gives back a claimed job whose session is not to start any more. */
+  /** Gives back a claimed job whose session is not to start any more. Who runs one elsewhere learns of it by the event. */
   handBack(job: ClaimedJob, config: JobSchedulerConfig): void {
-    // Who runs it learns of it by the event, and goes on.
     if (job.session?.runtime === "external") return;
     this.#take(job, config);
     this.#endAtOnce(job, { kind: "stopped", cause: "interrupted" });
@@ -212,9 +211,8 @@ export class ExecutionQueue {
   }
 
   /** The wait before retry `retry` (1 for the first), in ms. */
-  calculateRetryDelay(config: JobSchedulerConfig, retry: number): number {
-    return retryDelayMs(config, retry, randomFraction());
-  }
+  calculateRetryDelay = (config: JobSchedulerConfig, retry: number): number =>
+    retryDelayMs(config, retry, randomFraction());
 
   /** Takes out what waits to be settled in some offices, one settlement a job. What cannot be stored must be put back. */
   takeSettlements(officeIds: readonly string[]): Settlement[] {
@@ -224,9 +222,7 @@ export class ExecutionQueue {
   }
 
   /** Wakes nobody: who puts back knows when to try again. */
-  putBack(settlements: readonly Settlement[]): void {
-    for (const settlement of settlements) this.#ended.add(settlement);
-  }
+  putBack = (settlements: readonly Settlement[]): void => settlements.forEach((one) => this.#ended.add(one));
 
   /** The database has taken these settlements; those that are not in `settled` were not ours any more. */
   onSettled(settlements: readonly Settlement[], settled: ReadonlySet<string>): void {
