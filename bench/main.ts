@@ -5,6 +5,7 @@ import { chain } from "./chain.ts";
 import { claimCost } from "./claimCost.ts";
 import type { Figure } from "./figures.ts";
 import { graphCost } from "./graphCost.ts";
+import { heldTransaction } from "./heldTransaction.ts";
 import { retention } from "./retention.ts";
 import { sessions } from "./sessions.ts";
 import { startup } from "./startup.ts";
@@ -20,6 +21,7 @@ const MEASUREMENTS: Readonly<Record<string, (server: BenchServer) => Promise<Fig
   throughput,
   retention,
   api,
+  held: heldTransaction,
 };
 
 const chosen = process.argv.slice(2);
