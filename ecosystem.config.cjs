@@ -16,7 +16,7 @@ const common = {
   listen_timeout: 60_000,
   exp_backoff_restart_delay: 100,
 
-  // A worker gives its sessions ten seconds. They are processes of their own, and none of PM2's business.
+  // A worker that ends leaves its sessions to the next one. They are processes of their own, and none of PM2's business.
   kill_timeout: 20_000,
   treekill: false,
 

@@ -6,6 +6,7 @@ import { claimCost } from "./claimCost.ts";
 import type { Figure } from "./figures.ts";
 import { graphCost } from "./graphCost.ts";
 import { heldTransaction } from "./heldTransaction.ts";
+import { rescue } from "./rescue.ts";
 import { retention } from "./retention.ts";
 import { sessions } from "./sessions.ts";
 import { startup } from "./startup.ts";
@@ -22,6 +23,7 @@ const MEASUREMENTS: Readonly<Record<string, (server: BenchServer) => Promise<Fig
   retention,
   api,
   held: heldTransaction,
+  rescue,
 };
 
 const chosen = process.argv.slice(2);

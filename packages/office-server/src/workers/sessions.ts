@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Database } from "../db/connection.ts";
 import { storedOutput } from "../db/queries/storedOutput.ts";
 import type { Config } from "../platform/config.ts";
+import { LEASE_FILE } from "../platform/leaseFile.ts";
 import type { Logger } from "../platform/log.ts";
 import type { SessionLease } from "../services/session/host/records.ts";
 import { OutputShipper } from "../services/session/OutputShipper.ts";
@@ -16,7 +17,7 @@ export const sessionsDirectoryOf = (officeHome: string): string => join(officeHo
 
 /** Where session hosts see that an incarnation of this process holds its lease. */
 export const leasePathOf = (officeHome: string, incarnation: number): string =>
-  join(sessionsDirectoryOf(officeHome), `.lease-${process.pid}-${incarnation}`);
+  join(sessionsDirectoryOf(officeHome), `${LEASE_FILE}${process.pid}-${incarnation}`);
 
 export interface WorkerSessionsOptions {
   database: Database;

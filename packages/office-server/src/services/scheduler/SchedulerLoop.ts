@@ -260,10 +260,11 @@ export class SchedulerLoop {
     if (claimsMax !== null && this.#state === "running") {
       for (const id of officeIds) this.#hungry.served(id, result.claimed.length, claimsMax);
     }
+    const mayStart = result.claimed.length > 0 && this.#mayStart(workerId);
     for (const job of result.claimed) {
       const config = result.configs[job.office_id];
       if (config === undefined) throw new Error(`a claim came without the settings of office ${job.office_id}`);
-      if (this.#state === "running" && this.#mayStart(workerId)) this.#start(job, config);
+      if (mayStart) this.#start(job, config);
       else this.#queue.handBack(job, config);
     }
     if (settlements.length > 0 || result.activated > 0 || result.claimed.length > 0) {
@@ -274,7 +275,7 @@ export class SchedulerLoop {
   /** The lease may have ended while the claim was on its way. */
   #mayStart(claimedBy: string): boolean {
     const { lease } = this.#options;
-    return lease.isHeld && lease.workerId === claimedBy;
+    return this.#state === "running" && lease.isHeld && lease.workerId === claimedBy;
   }
 
   /** An external session is looked at again when it might have been silent for too long. */

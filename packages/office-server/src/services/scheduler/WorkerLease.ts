@@ -1,8 +1,9 @@
+import { dirname } from "node:path";
 import type { Database } from "../../db/connection.ts";
 import { endWorker, registerWorker, renewWorker } from "../../db/workerRows.ts";
 import { bootTimeMs } from "../../platform/clock.ts";
 import type { LeaseConfig } from "../../platform/config.ts";
-import { removeLease, writeLease } from "../../platform/leaseFile.ts";
+import { removeLease, removeOldLeases, writeLease } from "../../platform/leaseFile.ts";
 import type { Logger } from "../../platform/log.ts";
 import { inTime, setLongTimer, type Timer } from "../../platform/timers.ts";
 import { currentWorkerId } from "../../platform/workerId.ts";
@@ -97,6 +98,7 @@ export class WorkerLease implements Lease {
     const sentAtMs = bootTimeMs();
     await this.#register();
     this.#hold(sentAtMs);
+    this.#tidyUp();
     this.#beatIn(this.#options.heartbeatMs);
   }
 
@@ -115,6 +117,14 @@ export class WorkerLease implements Lease {
       (error: unknown) => log.warn({ err: error }, "the end of this worker could not be put on record"),
     );
     await inTime(ended, END_MS_MAX);
+  }
+
+  #tidyUp(): void {
+    try {
+      removeOldLeases(dirname(this.#path));
+    } catch (error) {
+      this.#options.log.warn({ err: error }, "old leases could not be removed");
+    }
   }
 
   #beatIn(delayMs: number): void {
