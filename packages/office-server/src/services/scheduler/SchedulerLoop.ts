@@ -243,11 +243,8 @@ export class SchedulerLoop {
     return this.#database.transaction(async (transaction) => {
       await lockOffices(transaction, request.officeIds);
       const { workerId, officeIds } = request;
-      const lost = await lostClaims(transaction, {
-        workerId,
-        officeIds,
-        isUnheardOf: (id) => this.#queue.isUnheardOf(id),
-      });
+      const isUnheardOf = (id: string): boolean => this.#queue.isUnheardOf(id);
+      const lost = await lostClaims(transaction, { workerId, officeIds, isUnheardOf });
       return runPass(transaction, { ...request, settlements: [...request.settlements, ...lost] });
     });
   }
