@@ -50,7 +50,7 @@ export class Reaper {
 
   /** One look: at who is silent, and at what those hold that are lost. Never rejects. */
   async look(): Promise<void> {
-    const { database, log, lossesMax, lease, heldForMsMin, onFreed } = this.#options;
+    const { database, log, lease, heldForMsMin } = this.#options;
     try {
       const silent = this.#observe(await workerSigns(database));
       if (lease.heldForMs < heldForMsMin) return;
@@ -61,14 +61,23 @@ export class Reaper {
           "a worker has been silent for longer than its lease, and is declared lost",
         );
       }
-      for (const officeId of await officesWithLosses(database)) {
-        const freed = await settleLosses(database, { officeId, workerId: lease.workerId, lossesMax });
-        if (freed === 0) continue;
-        log.warn({ office_id: officeId, executions: freed }, "executions of lost workers were put on record");
-        onFreed(officeId);
-      }
+      const officeIds = await officesWithLosses(database);
+      await Promise.all(officeIds.map((officeId) => this.#free(officeId)));
     } catch (error) {
       log.warn({ err: error }, "could not look for lost workers");
+    }
+  }
+
+  /** An office that is held by somebody holds up no other. */
+  async #free(officeId: string): Promise<void> {
+    const { database, log, lossesMax, lease, onFreed } = this.#options;
+    try {
+      const freed = await settleLosses(database, { officeId, workerId: lease.workerId, lossesMax });
+      if (freed === 0) return;
+      log.warn({ office_id: officeId, executions: freed }, "executions of lost workers were put on record");
+      onFreed(officeId);
+    } catch (error) {
+      log.warn({ err: error, office_id: officeId }, "executions of lost workers have to wait");
     }
   }
 

@@ -22,7 +22,10 @@ export class AdoptedHost implements SessionHost {
 
   /** One that has not begun yet does not hear, and a signal would end it: it looks by itself when it begins. */
   wake(): void {
-    if ((readRecord(this.#directory, "host")?.startedAt ?? null) !== null) this.#send("SIGHUP");
+    if ((readRecord(this.#directory, "host")?.startedAt ?? null) === null) return;
+    this.#send("SIGHUP");
+    // One that somebody has stopped can only hear it once it goes on.
+    this.#send("SIGCONT");
   }
 
   interrupt(): void {

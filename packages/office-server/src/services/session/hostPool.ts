@@ -81,7 +81,10 @@ export class HostProcess implements SessionHost {
 
   wake(): void {
     this.#wakePending = !this.#hearsSignals;
-    if (this.#hearsSignals) this.#child.kill("SIGHUP");
+    if (!this.#hearsSignals) return;
+    this.#child.kill("SIGHUP");
+    // One that somebody has stopped can only hear it once it goes on.
+    this.#child.kill("SIGCONT");
   }
 
   interrupt(): void {

@@ -65,7 +65,24 @@ export class Recovery {
       else if (this.#options.succession(execution) === "adopt") running.push(execution);
       else if (this.#options.succession(execution) === "stop") ended.push(execution);
     }
-    return { adopted: await this.#adopt(running), settled: await this.#settle(ended) };
+    return {
+      adopted: await this.#inEachOffice(running, (ofOffice) => this.#adopt(ofOffice)),
+      settled: await this.#inEachOffice(ended, (ofOffice) => this.#settle(ofOffice)),
+    };
+  }
+
+  /** An office that is held by somebody holds up no other: sessions wait to be taken over, and not for long. */
+  async #inEachOffice(
+    executions: readonly LiveExecution[],
+    act: (ofOffice: readonly LiveExecution[]) => Promise<number>,
+  ): Promise<number> {
+    const counts = [...Map.groupBy(executions, ({ office_id: id }) => id)].map(([officeId, ofOffice]) =>
+      act(ofOffice).catch((error: unknown) => {
+        this.#options.log.warn({ err: error, office_id: officeId }, "sessions that were left behind have to wait");
+        return 0;
+      }),
+    );
+    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   }
 
   #isLeftBehind({ external, execution_id: id, worker_id: workerId, worker }: LiveExecution): boolean {
@@ -84,7 +101,6 @@ export class Recovery {
 
   /** Another worker may be doing the same: the database says who gets what. */
   async #adopt(executions: readonly LiveExecution[]): Promise<number> {
-    if (executions.length === 0) return 0;
     const { database, log, workerId, adopt } = this.#options;
     const taken = await database.transaction(async (transaction) => {
       await lockOffices(transaction, officesOf(executions));
@@ -96,7 +112,6 @@ export class Recovery {
   }
 
   async #settle(executions: readonly LiveExecution[]): Promise<number> {
-    if (executions.length === 0) return 0;
     const { database, log, workerId, beforeSettling, onSettled } = this.#options;
     const exits = new Map<string, Exit | null>();
     await Promise.all(executions.map(async (one) => exits.set(one.execution_id, await this.#exitOf(one))));

@@ -64,6 +64,17 @@ describe("a host that is killed", () => {
   });
 });
 
+describe("a host that somebody has stopped", () => {
+  test("hears all the same that its session is to end", async () => {
+    const { start, inFolder, orchestrator } = setup();
+    const session = start({ run: "touch started; sleep 1000" });
+    await appears(inFolder("started"));
+    sendSignal(hostPidOf(session.directory), "SIGSTOP");
+    orchestrator.stop(session.executionId, "cancelled");
+    expect((await session.end).outcome).toEqual({ kind: "stopped", cause: "cancelled" });
+  });
+});
+
 describe("a host that is told to stop", () => {
   test("stops its session in order", async () => {
     const { start, inFolder } = setup();

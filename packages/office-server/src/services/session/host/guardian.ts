@@ -14,7 +14,7 @@ const LOOKS_MAX = 100;
 const SCRIPT = `
 read -r execution || exit 0
 if read -r group; then read -r _; fi
-found() { grep -lzsx "EXECUTION_ID=$execution" /proc/[0-9]*/environ; }
+found() { grep -lzsxF "EXECUTION_ID=$execution" /proc/[0-9]*/environ; }
 end() {
   if [ -n "$group" ]; then kill -s "$1" -- "-$group"; fi
   for file in $(found); do pid=\${file#/proc/}; kill -s "$1" "\${pid%/environ}"; done
