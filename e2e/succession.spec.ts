@@ -81,7 +81,7 @@ describe("sessions survive their worker", () => {
     await expect(outputOf(office, "a")).resolves.toBe("run 1\nlast\n");
   });
 
-  test("a session that was taken over is cancelled and timed out like any other", async () => {
+  test("a session that was taken over is cancelled like any other", async () => {
     const world = await setup();
     const { worker, office } = await startOne(world);
     await worker.kill("SIGKILL");
@@ -92,8 +92,20 @@ describe("sessions survive their worker", () => {
       ((await office.executions())[0]?.ended_at ?? null) === null ? null : true,
     );
     await expect(office.executions()).resolves.toMatchObject([{ status: "cancelled" }]);
-    await world.submit(office, "b", "true");
-    await reaches(office, "b", "done");
+  });
+
+  test("and times out like any other", async () => {
+    const world = await setup();
+    const worker = await world.startAndWait(TICKS);
+    const office = await world.createOffice();
+    const session = { run: watched("a"), cwd: world.folder.path, env: {} };
+    await office.submit({ a: { session, timeout_ms: 5_000, max_retries: 0 } });
+    await world.folder.fileAppears("a-1");
+    await worker.kill("SIGKILL");
+    const next = await world.startAndWait(TICKS);
+    await says(next, "were taken over");
+    await reaches(office, "a", "timeout");
+    await expect(office.executions()).resolves.toMatchObject([{ status: "timeout", attempt: 1 }]);
   });
 
   test("a session whose host died with the worker is stopped, and run again at no cost", async () => {
