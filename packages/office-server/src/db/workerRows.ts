@@ -58,17 +58,24 @@ export interface WorkerSign {
   id: string;
   sign: string;
   lease_ms: number;
+  /** Since that sign, in ms by the database's clock. */
+  silent_ms: number;
 }
 
 /** All workers that have not been declared lost. */
 export const workerSigns = (database: Queryable): Promise<WorkerSign[]> =>
   database.query<WorkerSign>(
     "worker_signs",
-    "SELECT id, extract(epoch FROM seen_at)::text AS sign, lease_ms::float8 FROM scheduler_workers WHERE lost_at IS NULL",
+    `SELECT id, extract(epoch FROM seen_at)::text AS sign, lease_ms::float8,
+       extract(epoch FROM scheduler_now() - seen_at)::float8 * 1000 AS silent_ms
+     FROM scheduler_workers WHERE lost_at IS NULL`,
   );
 
 /** Declares a worker lost, unless it has given another sign of life. What it holds is free from now on. */
-export async function declareLost(database: Queryable, { id, sign }: Omit<WorkerSign, "lease_ms">): Promise<boolean> {
+export async function declareLost(
+  database: Queryable,
+  { id, sign }: Pick<WorkerSign, "id" | "sign">,
+): Promise<boolean> {
   const rows = await database.query(
     "declare_lost",
     `UPDATE scheduler_workers SET lost_at = scheduler_now()
