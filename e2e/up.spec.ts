@@ -68,7 +68,7 @@ test("from nothing to work done, through a worker's death, to nothing left", asy
 });
 
 test("when it is killed itself, nothing of it goes on: no process, no database; and its sessions wait for nobody", async () => {
-  const lease = { WORKER_HEARTBEAT_MS: "500", WORKER_FENCE_MS: "2000", WORKER_LEASE_MS: "3000" };
+  const lease = { WORKER_HEARTBEAT_MS: "500", WORKER_FENCE_MS: "5000", WORKER_LEASE_MS: "7000" };
   const { folder, up, environment } = await start(
     { database: false, environment: lease },
     "--allow-run",
