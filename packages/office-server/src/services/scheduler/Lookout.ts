@@ -40,7 +40,8 @@ export class Lookout {
   readonly #found: Found;
   readonly #dueTimers = new DueTimers((officeId) => void this.#ring(officeId));
   #tickTimer: Timer | null = null;
-  #watching = false;
+  /** What is looked for. */
+  #watching: "nothing" | "orders" | "work" = "nothing";
   #lastLookAtMs: number | null = null;
 
   constructor(options: LookoutOptions, found: Found) {
@@ -54,11 +55,18 @@ export class Lookout {
   }
 
   start(): void {
-    this.#watching = true;
+    this.#watching = "work";
+  }
+
+  /** From now on only what is asked of sessions that run is looked for. */
+  drain(): void {
+    this.#watching = "orders";
+    this.#dueTimers.cancelAll();
+    void this.look();
   }
 
   stop(): void {
-    this.#watching = false;
+    this.#watching = "nothing";
     this.#tickTimer?.cancel();
     this.#dueTimers.cancelAll();
   }
@@ -66,18 +74,23 @@ export class Lookout {
   /** Looks through all offices for work, for times to come, and for what is asked of this worker's sessions. */
   async look(): Promise<void> {
     this.#tickTimer?.cancel();
-    if (!this.#watching) return;
-    const { tickIntervalMs, database, log } = this.#options;
+    if (this.#watching === "nothing") return;
+    const { tickIntervalMs, log } = this.#options;
     try {
       await this.readOrders();
-      for (const office of await activeOffices(database)) await this.#consider(office);
-      for (const { office_id: id, due_in_ms: dueInMs } of await externalDue(database)) await this.#expire(id, dueInMs);
+      if (this.#watching === "work") await this.#findWork();
       this.#lastLookAtMs = monotonicMs();
       if (tickIntervalMs > 0) this.#lookIn(tickIntervalMs);
     } catch (error) {
       log.error({ err: error }, "could not look for work");
       this.#lookIn(tickIntervalMs > 0 ? tickIntervalMs : LOOK_AGAIN_MS);
     }
+  }
+
+  async #findWork(): Promise<void> {
+    const { database } = this.#options;
+    for (const office of await activeOffices(database)) await this.#consider(office);
+    for (const { office_id: id, due_in_ms: dueInMs } of await externalDue(database)) await this.#expire(id, dueInMs);
   }
 
   /** Stops sessions, or moves their deadlines, as other processes have asked. */
@@ -92,7 +105,7 @@ export class Lookout {
 
   /** Something is to be done in an office in `delayMs`. */
   setDue(officeId: string, delayMs: number): void {
-    if (this.#watching) this.#dueTimers.set(officeId, delayMs);
+    if (this.#watching === "work") this.#dueTimers.set(officeId, delayMs);
   }
 
   /** Takes in jobs that another program wrote. */
@@ -109,7 +122,7 @@ export class Lookout {
 
   #lookIn(delayMs: number): void {
     this.#tickTimer?.cancel();
-    if (this.#watching) this.#tickTimer = setLongTimer(() => void this.look(), delayMs);
+    if (this.#watching !== "nothing") this.#tickTimer = setLongTimer(() => void this.look(), delayMs);
   }
 
   async #consider(office: ActiveOffice): Promise<void> {

@@ -284,13 +284,14 @@ export class SchedulerLoop {
   async #drain(): Promise<void> {
     if (this.#state === "running") {
       this.#state = "draining";
-      this.#lookout.stop();
+      this.#lookout.drain();
       await new Promise<void>((resolve) => {
         this.#waitingForQuiet.push(resolve);
         this.#planPump();
       });
     }
     this.#state = "stopped";
+    this.#lookout.stop();
     this.#woken.stop();
     await this.#listener.stop();
     await this.#announcer.stop();

@@ -37,6 +37,20 @@ test("a cancel that nobody told of is found by the next look", async () => {
   expect(a.stops).toEqual(["cancelled"]);
 });
 
+test("a worker that drains still finds what is asked of its sessions, and starts nothing", async () => {
+  const { createOffice, startWorker } = await setup();
+  const office = await createOffice({ maxConcurrentJobs: 2 });
+  await office.submit({ a: {} });
+  const { loop, runtime } = await startWorker({ tickIntervalMs: 1 });
+  const a = await runtime.started("a");
+  const drained = loop.stop("finish");
+  await office.submit({ late: {} });
+  await office.cancel("a");
+  await drained;
+  expect(a.stops).toEqual(["cancelled"]);
+  await expect(office.states()).resolves.toEqual({ a: "cancelled", late: "ready" });
+});
+
 test("a deadline that is moved reaches the session, once", async () => {
   const { createOffice, startWorker, database } = await setup();
   const office = await createOffice();
