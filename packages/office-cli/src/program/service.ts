@@ -4,6 +4,13 @@ import { exits, io } from "./options.ts";
 const WORKERS_MAX = 64;
 const PORT_MAX = 65_535;
 
+const WORKER_SIGNALS = `
+Signals:
+  TERM, INT, HUP  hand over: sessions go on, and the next worker of this machine takes them
+  USR2            drain: start nothing more, and end with the last session
+  QUIT            stop the sessions, and end
+`;
+
 /** Commands that are a service, or a part of one. */
 export function defineService(program: Command): void {
   program.commandsGroup("Be a service:");
@@ -32,6 +39,7 @@ export function defineService(program: Command): void {
   program
     .command("worker")
     .description("be a worker alone, in the foreground")
+    .addHelpText("after", WORKER_SIGNALS)
     .action(async () => {
       const { runWorker } = await import("office-server/workers/runWorker.ts");
       runWorker();
