@@ -37,7 +37,18 @@ async function connect(url: string): Promise<pg.Client> {
   return connectWhenReady(url);
 }
 
-/** A server that recovers from the crash of one of its processes refuses connections for a moment. */
+/**
+ * A server that recovers from the crash of one of its processes refuses connections for a moment, and cuts those that are just
+ * being made.
+ */
+const PASSING = /^(57P0\d|ECONNRESET|ECONNREFUSED|EPIPE)$/;
+const CUT = "Connection terminated unexpectedly";
+
+const isPassing = (error: unknown): boolean => {
+  const { code = "", message } = error as NodeJS.ErrnoException;
+  return PASSING.test(code) || message === CUT;
+};
+
 async function connectWhenReady(url: string): Promise<pg.Client> {
   let refusal: unknown = null;
   const client = await waitUntil(
@@ -48,7 +59,7 @@ async function connectWhenReady(url: string): Promise<pg.Client> {
         return attempt;
       } catch (error) {
         refusal = error;
-        if ((error as { code?: string }).code === "57P03") return null;
+        if (isPassing(error)) return null;
         throw error;
       }
     },

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type pg from "pg";
 import { withLock } from "../../platform/lockFile.ts";
+import { pause } from "../../platform/timers.ts";
 import { checkBinaries, findBinaries } from "./binaries.ts";
 import { createCluster, superuserPassword } from "./cluster.ts";
 import { connectHolder, isLastUser, serverUrl } from "./connection.ts";
@@ -30,6 +31,9 @@ export interface EmbeddedPostgres {
 
 // Longer than a start may take, so that who waits for the starting process does not give up before it does.
 const LOCK_TIMEOUT_MS = 6 * 60_000;
+/** How often a server that has died is started again before it is given up. */
+const BEGINNINGS_MAX = 5;
+const BEGIN_AGAIN_MS = 1_000;
 
 /**
  * The PostgreSQL server that belongs to an office home, shared by all processes that use the home: it is created on
@@ -70,7 +74,7 @@ class ServerUse implements EmbeddedPostgres {
       const server = await ensureServer(this.#home, this.#options);
       this.#dataFolder = server.dataFolder;
       this.url = server.url;
-      this.#holder = await connectHolder(server.url, () => this.#disconnected()).catch(async (error: unknown) => {
+      this.#holder = await connectHolder(server.url, () => void this.#beginAgain()).catch(async (error: unknown) => {
         // Nobody could stop it later on.
         if (server.started) await stopServer(server.dataFolder);
         throw error;
@@ -95,13 +99,24 @@ class ServerUse implements EmbeddedPostgres {
     });
   }
 
-  /** Our connection ended. Unless we are about to go, the server died or was stopped by somebody. */
-  #disconnected(): void {
-    if (this.#ending !== null) return;
-    this.begin().then(
-      () => this.#options.onBack?.(),
-      (error: Error) => this.#options.onLost?.(error),
-    );
+  /**
+   * Our connection ended. Unless we are about to go, the server died or was stopped by somebody; and who did that may still be
+   * about, and do it again.
+   */
+  async #beginAgain(): Promise<void> {
+    for (let triesLeft = BEGINNINGS_MAX - 1; this.#ending === null; triesLeft--) {
+      try {
+        await this.begin();
+        this.#options.onBack?.();
+        return;
+      } catch (error) {
+        if (triesLeft === 0) {
+          this.#options.onLost?.(error as Error);
+          return;
+        }
+        await pause(BEGIN_AGAIN_MS);
+      }
+    }
   }
 
   #underLock(action: () => Promise<void>): Promise<void> {
