@@ -52,8 +52,11 @@ export class World {
   /** What the clocks of API and workers show is written here, as libfaketime wants it; null: where that is not installed. */
   clockFile: string | null = null;
 
-  private constructor(leases: Leases) {
+  readonly #environment: Readonly<Record<string, string>>;
+
+  private constructor(leases: Leases, environment: Readonly<Record<string, string>>) {
     this.leases = leases;
+    this.#environment = environment;
     this.folder = mkdtempSync(join(tmpdir(), "office-chaos-"));
     // Run as root, PostgreSQL has another account, which must get through.
     chmodSync(this.folder, 0o711);
@@ -61,8 +64,9 @@ export class World {
     for (const name of ["records", "logs", "work"]) mkdirSync(join(this.folder, name));
   }
 
-  static async start(leases: Leases): Promise<World> {
-    const world = new World(leases);
+  /** `environment`: what its processes get besides. */
+  static async start(leases: Leases, environment: Readonly<Record<string, string>> = {}): Promise<World> {
+    const world = new World(leases, environment);
     try {
       await world.#start();
       return world;
@@ -195,6 +199,7 @@ export class World {
         // The nemesis takes workers down all the time: that is not the jobs' fault.
         WORKER_LOSSES_MAX: "1000",
         ...this.#clockEnvironment,
+        ...this.#environment,
         ...environment,
       },
     });
