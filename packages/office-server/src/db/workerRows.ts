@@ -10,19 +10,24 @@ export interface NewWorker {
   leaseMs: number;
   /** The one task that it works for; null: all offices. */
   taskId: string | null;
+  /** Absolute. Where its sessions are, on its machine. */
+  sessionsDirectory: string;
 }
 
 /** A worker begins. Rows of those that have ended an hour ago are removed on the way. */
-export async function registerWorker(database: Queryable, { id, version, leaseMs, taskId }: NewWorker): Promise<void> {
+export async function registerWorker(
+  database: Queryable,
+  { id, version, leaseMs, taskId, sessionsDirectory }: NewWorker,
+): Promise<void> {
   await database.query(
     "register_worker",
     `WITH ended AS (
        DELETE FROM scheduler_workers
        WHERE (lost_at IS NOT NULL OR left_at IS NOT NULL) AND seen_at < scheduler_now() - interval '1 hour'
      )
-     INSERT INTO scheduler_workers (id, version, lease_ms, task_id, started_at, seen_at)
-     VALUES ($1, $2, $3, $4, scheduler_now(), scheduler_now())`,
-    [id, version, leaseMs, taskId],
+     INSERT INTO scheduler_workers (id, version, lease_ms, task_id, sessions_directory, started_at, seen_at)
+     VALUES ($1, $2, $3, $4, $5, scheduler_now(), scheduler_now())`,
+    [id, version, leaseMs, taskId, sessionsDirectory],
     { timeoutMs: SIGN_MS_MAX },
   );
 }

@@ -11,7 +11,7 @@ import { SchedulerLoop } from "../services/scheduler/SchedulerLoop.ts";
 import { WorkerLease } from "../services/scheduler/WorkerLease.ts";
 import type { Recovery, RecoveryOptions } from "../services/session/recovery.ts";
 import { createRecovery } from "./recovery.ts";
-import { leasePathOf, WorkerSessions } from "./sessions.ts";
+import { leasePathOf, sessionsDirectoryOf, WorkerSessions } from "./sessions.ts";
 
 export interface SchedulingOptions {
   database: Database;
@@ -52,6 +52,7 @@ export class Scheduling {
       name: config.workerName,
       version: manifest.version,
       taskId,
+      sessionsDirectory: sessionsDirectoryOf(config.officeHome),
       leasePath: (incarnation) => leasePathOf(config.officeHome, incarnation),
     });
     this.sessions = new WorkerSessions({

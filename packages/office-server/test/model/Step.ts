@@ -26,7 +26,7 @@ export class Subject {
     const known = this.workers.get(name);
     if (known !== undefined) return known;
     const id = `${name}-${newId()}`;
-    await registerWorker(this.office.database, { id, version: "1", leaseMs: 1, taskId: null });
+    await registerWorker(this.office.database, { id, version: "1", leaseMs: 1, taskId: null, sessionsDirectory: "/" });
     this.workers.set(name, id);
     return id;
   }

@@ -39,7 +39,8 @@ class Rival {
   }
 
   async #register(): Promise<void> {
-    await registerWorker(this.#database, { id: this.#workerId, version: "1", leaseMs: 1, taskId: null });
+    const worker = { id: this.#workerId, version: "1", leaseMs: 1, taskId: null, sessionsDirectory: "/" };
+    await registerWorker(this.#database, worker);
   }
 
   async #step(): Promise<void> {

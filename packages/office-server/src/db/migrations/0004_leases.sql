@@ -5,6 +5,8 @@ ALTER TABLE scheduler_workers
   ADD COLUMN lease_ms bigint NOT NULL DEFAULT 20000 CHECK (lease_ms > 0),
   -- The one task that it works for; null: all offices.
   ADD COLUMN task_id uuid,
+  -- The folder of its sessions, on its machine: whoever has the same can tell what it has started.
+  ADD COLUMN sessions_directory text,
   -- It has gone in good order and left its sessions to whoever comes next on its machine.
   ADD COLUMN left_at timestamptz,
   -- It was silent for too long. It holds nothing any more, and nothing it writes brings that back.

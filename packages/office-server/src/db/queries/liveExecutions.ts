@@ -8,8 +8,11 @@ export interface LiveExecution
   execution_id: string;
   fencing_token: string;
   worker_id: string;
-  /** What is known of its worker: whether it was declared lost (or never seen), has left, and what it works for. */
-  worker: { lost: boolean; left: boolean; task_id: string | null };
+  /**
+   * What is known of its worker: whether it was declared lost (or never seen), has left, what it works for, and where its sessions
+   * are on its machine.
+   */
+  worker: { lost: boolean; left: boolean; task_id: string | null; sessions_directory: string | null };
   /** Since its claim, in ms by the database's clock. */
   age_ms: number;
   /** Its session runs elsewhere: no worker has anything to do with it. */
@@ -23,7 +26,8 @@ export const liveExecutions = (database: Queryable, officeId: string | null = nu
     "live_executions",
     `SELECT e.id AS execution_id, e.fencing_token::text, e.worker_id, e.lease_ms IS NOT NULL AS external, e.office_id, j.task_id, e.job_id, j.key, j.retry_count,
        e.timeout_ms::float8, extract(epoch FROM scheduler_now() - e.started_at)::float8 * 1000 AS age_ms,
-       json_build_object('lost', w.id IS NULL OR w.lost_at IS NOT NULL, 'left', w.left_at IS NOT NULL, 'task_id', w.task_id) AS worker,
+       json_build_object('lost', w.id IS NULL OR w.lost_at IS NOT NULL, 'left', w.left_at IS NOT NULL, 'task_id', w.task_id,
+         'sessions_directory', w.sessions_directory) AS worker,
        COALESCE(j.max_retries::integer, (o.scheduler_config ->> 'maxRetries')::integer) AS max_retries, o.scheduler_config AS config
      FROM job_executions e JOIN job_queue j ON j.id = e.job_id JOIN offices o ON o.id = e.office_id
      LEFT JOIN scheduler_workers w ON w.id = e.worker_id

@@ -25,6 +25,8 @@ export interface WorkerLeaseOptions extends Pick<LeaseConfig, "heartbeatMs" | "f
   version: string;
   /** The one task that the worker is for; null: all offices. */
   taskId: string | null;
+  /** Absolute. Where the worker's sessions are. */
+  sessionsDirectory: string;
   /** The file that session hosts look at, for an incarnation. */
   leasePath: (incarnation: number) => string;
 }
@@ -189,7 +191,7 @@ export class WorkerLease implements Lease {
   }
 
   #register(): Promise<void> {
-    const { database, version, leaseMs, taskId } = this.#options;
-    return registerWorker(database, { id: this.workerId, version, leaseMs, taskId });
+    const { database, version, leaseMs, taskId, sessionsDirectory } = this.#options;
+    return registerWorker(database, { id: this.workerId, version, leaseMs, taskId, sessionsDirectory });
   }
 }

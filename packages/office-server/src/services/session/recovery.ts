@@ -91,7 +91,8 @@ export class Recovery {
     const hasFolder = existsSync(join(sessionsDirectory, id));
     // It was taken over, and the answer got lost. Without a folder it is a claim, of which the scheduler sees to itself.
     if (workerId === this.#options.workerId()) return hasFolder;
-    const isHere = onlyThisMachine || hasFolder;
+    // One without a folder was claimed, and nothing of it has started.
+    const isHere = onlyThisMachine || hasFolder || worker.sessions_directory === sessionsDirectory;
     return isHere && (worker.left || isGone(workerId, onlyThisMachine));
   }
 

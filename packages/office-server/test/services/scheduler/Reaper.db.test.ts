@@ -27,7 +27,7 @@ function reaperIn(world: World, options: Partial<ReaperOptions> = {}) {
 
 async function register(world: World, leaseMs = LEASE_MS): Promise<string> {
   const id = newId();
-  await registerWorker(world.database, { id, version: "1", leaseMs, taskId: null });
+  await registerWorker(world.database, { id, version: "1", leaseMs, taskId: null, sessionsDirectory: "/" });
   return id;
 }
 

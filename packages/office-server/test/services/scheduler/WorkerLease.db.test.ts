@@ -27,6 +27,7 @@ function leaseIn(world: World, timing: Partial<typeof TIMING> = {}) {
     name: "me",
     version: "1",
     taskId: null,
+    sessionsDirectory: folder,
     leasePath: (incarnation) => join(folder, `lease-${incarnation}`),
   });
   onTestFinished(() => lease.stop());

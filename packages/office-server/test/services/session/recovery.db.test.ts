@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { registerWorker } from "office-server/db/workerRows.ts";
 import { currentBootId, identityOf } from "office-server/platform/processIdentity.ts";
 import { createLogger } from "office-server/platform/log.ts";
 import { currentWorkerId } from "office-server/platform/workerId.ts";
@@ -49,7 +50,7 @@ async function leaveBehind(workers: Readonly<Record<string, string>>) {
     });
     return (await recovery.run()).settled;
   };
-  return { ...world, office, recover, directoryOf };
+  return { ...world, office, recover, directoryOf, sessionsDirectory };
 }
 
 /** What the host of a session that has ended wrote down. */
@@ -122,6 +123,19 @@ describe("where workers may be on other machines", () => {
     await expect(recover()).resolves.toBe(1);
     await expect(office.states()).resolves.toEqual({ here: "ready", elsewhere: "processing" });
   });
+});
+
+test("what a worker of the same folder had claimed and not started is free at once", async () => {
+  const { office, recover, database, sessionsDirectory } = await leaveBehind({
+    claimed: DEAD,
+    elsewhere: BEFORE_REBOOT,
+  });
+  for (const id of [DEAD, BEFORE_REBOOT]) {
+    await registerWorker(database, { id, version: "1", leaseMs: 1_000, taskId: null, sessionsDirectory });
+  }
+  await expect(recover()).resolves.toBe(1);
+  // The folder's name says nothing of another machine's.
+  await expect(office.states()).resolves.toEqual({ claimed: "ready", elsewhere: "processing" });
 });
 
 describe("a session that ended while nobody watched", () => {
