@@ -110,7 +110,8 @@ test("when it is killed and started again, its sessions go on", async () => {
   await events.exit;
   next.signalGroup("SIGINT");
   expect(await next.exit, next.stderr).toBe(0);
-  expect(folder.processes()).toEqual([]);
+  // What the killed one has left may be the last user of the database.
+  await folder.allGone();
 });
 
 test("a second Ctrl-C waits no longer for sessions that do not hear the first one", async () => {
