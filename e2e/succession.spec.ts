@@ -7,8 +7,8 @@ const TICKS = { TICK_INTERVAL_MS: "50" };
 /** So short that a test can see a lease end, and long enough for a busy machine. */
 const SHORT_LEASE = {
   WORKER_HEARTBEAT_MS: "250",
-  WORKER_FENCE_MS: "4000",
-  WORKER_LEASE_MS: "6000",
+  WORKER_FENCE_MS: "3000",
+  WORKER_LEASE_MS: "4500",
   WORKER_REAP_MS: "200",
 };
 
