@@ -43,7 +43,11 @@ describe("a program that cannot be started is the job's fault", () => {
   test.each([
     ["two ways to run it", { run: "true", command: ["true"] }, "must have exactly one of command, run and runtime"],
     ["no way to run it", {}, "must have exactly one of command, run and runtime"],
-    ["a command that is no list", { command: "true" as unknown as string[] }, "session.command must be a list of texts"],
+    [
+      "a command that is no list",
+      { command: "true" as unknown as string[] },
+      "session.command must be a list of texts",
+    ],
     ["a missing command", { command: ["no-such-command"] }, "command not found: no-such-command (looked in PATH)"],
     ["a missing file", { command: ["./missing"] }, "command not found: ./missing"],
     ["no program", { command: [""] }, "cannot start a program without a name"],
