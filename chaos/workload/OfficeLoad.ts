@@ -10,7 +10,7 @@ import { Follower } from "./Follower.ts";
 import { ELSEWHERE, randomPlan, ROLES } from "./plans.ts";
 
 /** So many jobs wait at least, so that there is always something to decide. */
-const OPEN_JOBS_MIN = 60;
+const OPEN_JOBS_MIN = 30;
 const AGAIN_MS = 300;
 const OPERATOR_MS = [100, 1_200] as const;
 

@@ -99,6 +99,7 @@ function read(payload: string, self: string): Wakeup | null {
 export class Listener {
   readonly #database: Database;
   readonly #self: string;
+  readonly #probeMs: number;
   readonly #onWake: (wakeup: Wakeup) => void;
   #client: pg.Client | null = null;
   #retry: Timer | null = null;
@@ -108,8 +109,9 @@ export class Listener {
   /** Whether there was a time without a connection. */
   #missed = false;
 
-  /** `self` is the sender whose own announcements are not heard. */
-  constructor(database: Database, self: string, onWake: (wakeup: Wakeup) => void) {
+  /** `self` is the sender whose own announcements are not heard. `probeMs`: how often it is looked whether it still hears. */
+  constructor(database: Database, self: string, onWake: (wakeup: Wakeup) => void, probeMs = PROBE_MS) {
+    this.#probeMs = probeMs;
     this.#database = database;
     this.#self = self;
     this.#onWake = onWake;
@@ -141,7 +143,7 @@ export class Listener {
       application_name: "office listen",
       keepAlive: true,
       stream: () => socket,
-      query_timeout: PROBE_MS,
+      query_timeout: this.#probeMs,
       connectionTimeoutMillis: CONNECT_MS_MAX,
     });
     client.on("error", ignore);
@@ -171,7 +173,7 @@ export class Listener {
         () => this.#probeSoon(client, socket),
         () => socket.destroy(),
       );
-    }, PROBE_MS);
+    }, this.#probeMs);
   }
 
   #reconnect(client: pg.Client): void {

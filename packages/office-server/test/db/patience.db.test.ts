@@ -56,7 +56,7 @@ test("a listener that has gone deaf notices, listens anew, and has everything lo
   const database = new Database({ connectionString: proxy.url, schema: world.schema, connectionsMax: 1 });
   onTestFinished(() => database.close());
   const { promise: heard, resolve } = Promise.withResolvers<Wakeup>();
-  const listener = new Listener(database, "me", resolve);
+  const listener = new Listener(database, "me", resolve, 1_000);
   onTestFinished(() => listener.stop());
   await listener.start();
   proxy.deafen();
