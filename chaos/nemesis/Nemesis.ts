@@ -26,15 +26,18 @@ export class Nemesis {
     return [...this.counts.values()].reduce((sum, count) => sum + count, 0);
   }
 
-  /** Breaks things for so long, in ms, and then heals what is broken. First one of each kind, so that none is left out. */
+  /**
+   * Breaks things for so long, in ms, and then heals what is broken. First one of each kind, however long that takes,
+   * so that none is left out.
+   */
   async run(forMs: number): Promise<void> {
     const { random } = this.#scene;
     const untilMs = bootTimeMs() + forMs;
     const first = FAULTS.toSorted(() => random.fraction() - 0.5);
-    while (bootTimeMs() < untilMs) {
+    while (first.length > 0 || bootTimeMs() < untilMs) {
+      while (this.#striking.size >= AT_ONCE_MAX) await Promise.race(this.#striking.keys());
       const kind = first.shift() ?? weighted(random.fraction());
-      const isBusy = this.#striking.size >= AT_ONCE_MAX || [...this.#striking.values()].includes(kind.name);
-      if (!isBusy) this.#strike(kind);
+      if (![...this.#striking.values()].includes(kind.name)) this.#strike(kind);
       await pause(random.between(...PAUSE_MS));
     }
     await Promise.all(this.#striking.keys());
