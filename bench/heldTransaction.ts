@@ -12,7 +12,7 @@ const HELD_MS = 60_000;
 const WARM_UP_MS = 3_000;
 const JOBS_PER_PASS = 3;
 /** Passes a second. The first is more than any office of agents does: 1,800 sessions a minute. */
-const RATES = [10, 50] as const;
+const RATES = [10, 50, 100] as const;
 
 /**
  * What a claim costs while another program keeps a snapshot open, so that nothing that dies can be cleared away: beside what it

@@ -40,6 +40,8 @@ interface WorldOptions {
   schema?: string;
   /** In place of a database of its own. */
   url?: string;
+  /** Every claim goes by a checkpoint, as otherwise only where a whole look takes long (claim_jobs.sql). */
+  checkpoints?: boolean;
 }
 
 /** A database of the test's own, with schedulers and offices. Whatever was made ends with the test. */
@@ -50,11 +52,11 @@ export async function setup(options: WorldOptions = {}) {
 }
 
 /** One database for all tests of a file, for those that look at nothing but offices of their own. */
-export function setupFile(): () => World {
+export function setupFile(options: WorldOptions = {}): () => World {
   const endings: Ending[] = [];
   let world: World | null = null;
   beforeAll(async () => {
-    world = await createWorld({}, endings);
+    world = await createWorld(options, endings);
   });
   afterAll(() => endAll(endings));
   return () => {
@@ -79,6 +81,9 @@ async function createWorld(options: WorldOptions, endings: Ending[]) {
     return database;
   };
   const database = connect();
+  if (options.checkpoints === true) {
+    await sql({ database }, `ALTER ROUTINE claim_jobs SET "office.dead_steps_max" = '-1000000000'`);
+  }
   const followers: (() => void)[] = [];
 
   function createWorker({

@@ -6,7 +6,14 @@ import { setup, sql } from "../../../../test/support/scheduler.ts";
 import { endsAtOnce } from "../../../../test/support/scriptedRuntime.ts";
 import { problemsOf } from "../../../../test/support/soundness.ts";
 
-const STEPS = ["0001_tables.sql", "0002_guards.sql", "0003_service.sql", "0004_leases.sql", "transitions"];
+const STEPS = [
+  "0001_tables.sql",
+  "0002_guards.sql",
+  "0003_service.sql",
+  "0004_leases.sql",
+  "0005_checkpoints.sql",
+  "transitions",
+];
 
 async function emptyDatabase() {
   const { url, drop } = await createEmptyDatabase();

@@ -88,8 +88,11 @@ class Rival {
   }
 }
 
-test("16 connections that all want something of the same offices leave a history that is sound", async () => {
-  const world = await setup();
+test.each([
+  { name: "a history that is sound", checkpoints: false },
+  { name: "one that is sound where they go by checkpoints", checkpoints: true },
+])("16 connections that all want something of the same offices leave $name", async ({ checkpoints }) => {
+  const world = await setup({ checkpoints });
   const config = { maxConcurrentJobs: 3, maxConcurrentByRole: { BE: 2 } };
   const offices = [await world.createOffice(config), await world.createOffice(config)];
   for (const office of offices) {

@@ -60,7 +60,6 @@ export const MUTANTS: readonly Mutant[] = [
     scenario: twoClaimAtOnce,
     apply: async (world) => {
       await withoutGuard(world);
-      const counted = "current_setting('office.counted')::integer";
       await rewrite(world, "lock_offices", [
         [
           "PERFORM 1 FROM offices o WHERE o.id = p_offices[1] FOR NO KEY UPDATE;",
@@ -69,7 +68,10 @@ export const MUTANTS: readonly Mutant[] = [
         ],
       ]);
       await rewrite(world, "claim_jobs", [
-        ["o.max_concurrent_jobs - count(*)", `o.max_concurrent_jobs - max(${counted}) - 0 * count(*)`],
+        [
+          "(SELECT count(*) FROM job_executions e WHERE e.office_id = o.id AND e.ended_at IS NULL)",
+          "current_setting('office.counted')::integer",
+        ],
       ]);
       return world;
     },

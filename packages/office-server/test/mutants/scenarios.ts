@@ -26,16 +26,16 @@ export const twoClaimAtOnce: Scenario = async (world) => {
   const [one, other] = [world.connect(1), world.connect(1)];
   const pid = (await sql<{ pid: number }>({ database: other }, "SELECT pg_backend_pid() AS pid"))[0]?.pid;
   let second: Promise<unknown> = Promise.resolve();
-  let isOver = false;
   await one.transaction(async (transaction) => {
     await runPass(transaction, request);
     second = runPass(other, { ...request, workerId: "other", taskId: otherTaskId });
-    const ended = () => {
-      isOver = true;
+    const over = { isOver: false };
+    const noteEnd = (): void => {
+      over.isOver = true;
     };
-    second.then(ended, ended);
+    second.then(noteEnd, noteEnd);
     // It waits for the first one (for the office, or for a row or a number that both want), or needs no waiting at all.
-    while (!isOver) {
+    while (!over.isOver) {
       const waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
       if ((await sql(world, waiting, [pid])).length > 0) break;
     }

@@ -1,13 +1,17 @@
 -- Starts executions for the jobs that may run now. The offices must be locked.
 --
 -- p_max bounds the whole claim (the worker's free capacity; null: none). p_task, when given, confines it to one task.
+-- p_unlocked: the events of jobs that became ready in this pass and are in no log yet.
 -- Returns what each session needs (see ClaimedJob in runPass.ts), the settings of their offices, and the events.
 CREATE OR REPLACE FUNCTION claim_jobs(
-  p_offices uuid[], p_worker text, p_max integer, p_task uuid, p_now timestamptz,
+  p_offices uuid[], p_worker text, p_max integer, p_task uuid, p_now timestamptz, p_unlocked job_events[],
   OUT events job_events[], OUT claimed json, OUT configs json
 ) LANGUAGE plpgsql AS $$
 DECLARE
+  v_steps bigint := index_steps();
   v_office record;
+  v_whole uuid[] := '{}';
+  v_running bigint := 0;
   v_heads tid[] := '{}';
   v_job record;
   v_timeout_ms bigint;
@@ -17,26 +21,48 @@ BEGIN
   claimed := '[]';
   configs := '{}';
   FOR v_office IN
-    SELECT o.id, o.scheduler_config AS config, o.roles, f.free,
-      -- Where roles are limited, ready_heads looks.
-      CASE WHEN o.scheduler_config -> 'maxConcurrentByRole' = '{}' THEN ARRAY(
+    SELECT o.id, o.scheduler_config AS config, o.roles, k.looked_at IS NOT NULL AS checked, l.live, f.running, f.free,
+      -- Where roles are limited, or there is a checkpoint, ready_heads looks.
+      CASE WHEN l.live IS NULL THEN ARRAY(
         SELECT j.ctid FROM job_queue j
         WHERE j.office_id = o.id AND j.ready_at IS NOT NULL AND j.unmet_count = 0
           AND (p_task IS NULL OR j.task_id = p_task)
         ORDER BY j.priority, j.created_at, j.id LIMIT f.free
       ) END AS heads
-    FROM offices o CROSS JOIN LATERAL (
-      SELECT GREATEST(LEAST(o.max_concurrent_jobs - count(*), p_max), 0)::integer AS free
-      FROM job_executions e WHERE e.office_id = o.id AND e.ended_at IS NULL
+    FROM offices o
+    LEFT JOIN LATERAL (
+      SELECT c.looked_at FROM office_checkpoints c WHERE c.office_id = o.id ORDER BY c.seq DESC LIMIT 1
+    ) k ON k.looked_at > p_now - interval '10 s'
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN k.looked_at IS NOT NULL OR o.scheduler_config -> 'maxConcurrentByRole' <> '{}'
+        THEN live_executions(o.id, p_now) END AS live OFFSET 0
+    ) l
+    CROSS JOIN LATERAL (
+      SELECT n.running, GREATEST(LEAST(o.max_concurrent_jobs - n.running, p_max), 0)::integer AS free
+      FROM (SELECT CASE WHEN l.live IS NULL
+        THEN (SELECT count(*) FROM job_executions e WHERE e.office_id = o.id AND e.ended_at IS NULL)
+        ELSE cardinality(l.live) END AS running OFFSET 0) n
     ) f
     WHERE o.id = ANY (p_offices) AND o.status NOT IN ('paused', 'archived')
   LOOP
+    IF v_office.checked THEN
+      v_heads := v_heads || heads_since_checkpoint(v_office.id, v_office.free, v_office.config -> 'maxConcurrentByRole', p_task,
+        v_office.live, p_unlocked, p_now);
+      CONTINUE;
+    END IF;
+    v_whole := v_whole || v_office.id;
+    v_running := v_running + v_office.running;
     IF v_office.free > 0 THEN
-      v_heads := v_heads || COALESCE(
-        v_office.heads, ready_heads(v_office.id, v_office.free, v_office.config -> 'maxConcurrentByRole', p_task)
-      );
+      v_heads := v_heads || COALESCE(v_office.heads, (ready_heads(
+        v_office.id, v_office.free, v_office.config -> 'maxConcurrentByRole', p_task, v_office.live, NULL, NULL)).heads);
     END IF;
   END LOOP;
+  -- More entries than there can be living ones: somebody keeps the dead from being cleared away, and it pays to note where the
+  -- next look may begin.
+  IF v_whole <> '{}' AND index_steps() - v_steps > COALESCE(current_setting('office.dead_steps_max', true), '1000')::integer
+    + 20 * cardinality(v_whole) + 2 * v_running THEN
+    PERFORM write_checkpoint(i.id, p_now, live_executions(i.id, NULL), NULL, NULL) FROM unnest(v_whole) AS i(id);
+  END IF;
   IF cardinality(v_heads) > p_max THEN
     v_heads := v_heads[1:p_max];
   END IF;

@@ -54,7 +54,7 @@ BEGIN
     v_activated := v_activated + activate_jobs(v_due, v_now);
   END IF;
   IF p_max IS NULL OR p_max > 0 THEN
-    v_claiming := claim_jobs(p_offices, p_worker, p_max, p_task, v_now);
+    v_claiming := claim_jobs(p_offices, p_worker, p_max, p_task, v_now, v_unlocked);
     v_events := v_events || v_claiming.events;
     v_claimed := v_claiming.claimed;
     v_configs := v_claiming.configs;
