@@ -19,7 +19,7 @@ export interface DatabaseOptions {
  */
 const IDLE_IN_TRANSACTION_MS_MAX = 5_000;
 /** Longer than many submissions of the largest size in a row; then whoever waits is told, and may try again. */
-const LOCK_WAIT_MS_MAX = 10_000;
+const LOCK_WAIT_MS_MAX = 8_000;
 const STATEMENT_MS_MAX = 30_000;
 /** Where no answer comes although the server must have given up: the connection is half-open. */
 const ANSWER_MS_MAX = STATEMENT_MS_MAX + 5_000;
@@ -31,6 +31,9 @@ export interface QueryOptions {
   /** How long the answer may take, in ms; then the connection is given up. Whether the statement took effect is not known. */
   timeoutMs?: number;
 }
+
+/** For a statement that waits for no lock and takes a moment. */
+export const LOOK: QueryOptions = { timeoutMs: 10_000 };
 
 /** What runs statements: the database, each in a transaction of its own, or an open transaction. */
 export interface Queryable {
@@ -105,6 +108,9 @@ export class Database implements Queryable {
     await this.#pool.end();
   }
 }
+
+/** Whether a statement failed since somebody kept locked what it wanted, and nothing happened. */
+export const isLockTimeout = (error: unknown): boolean => error instanceof pg.DatabaseError && error.code === "55P03";
 
 const ignore = (): void => {};
 const yes = (): boolean => true;

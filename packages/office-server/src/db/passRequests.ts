@@ -1,7 +1,7 @@
-import pg from "pg";
 import { newId } from "../platform/ids.ts";
 import { setLongTimer, type Timer } from "../platform/timers.ts";
 import type { Database } from "./connection.ts";
+import { createOwnClient } from "./ownClient.ts";
 import { PASS, WAKE_CHANNEL } from "./wakeups.ts";
 
 const REPLY_CHANNEL = "office_scheduler_reply";
@@ -27,12 +27,15 @@ export async function askForPass(
   const requestId = newId();
   const answers: PassSummary[] = [];
   const timers: Timer[] = [];
-  const client = new pg.Client({
+  const { client, close } = createOwnClient({
     connectionString: database.options.connectionString,
     application_name: "office request",
     connectionTimeoutMillis: CONNECT_MS_MAX,
+    query_timeout: CONNECT_MS_MAX,
   });
   const { promise: answered, resolve, reject } = Promise.withResolvers<void>();
+  // Whoever waits below is told; when nobody does yet, it is the statement that fails.
+  answered.catch(() => {});
   client.on("error", reject);
   client.on("notification", ({ payload = "" }) => {
     const [id, activated, started] = payload.split(" ");
@@ -41,15 +44,15 @@ export async function askForPass(
     if (answers.length === workers) resolve();
     else if (answers.length === 1) timers.push(setLongTimer(resolve, OTHERS_MS_MAX));
   });
-  await client.connect();
-  timers.push(setLongTimer(resolve, timeoutMs));
   try {
+    await client.connect();
+    timers.push(setLongTimer(resolve, timeoutMs));
     await client.query(`LISTEN ${REPLY_CHANNEL}`);
     await client.query("SELECT pg_notify($1, $2)", [WAKE_CHANNEL, `${officeId} ${requestId} ${PASS} ${requestId}`]);
     await answered;
   } finally {
     for (const waiting of timers) waiting.cancel();
-    await client.end();
+    close();
   }
   return answers;
 }

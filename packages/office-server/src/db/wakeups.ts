@@ -1,7 +1,6 @@
-import { Socket } from "node:net";
-import pg from "pg";
 import { setLongTimer, type Timer } from "../platform/timers.ts";
-import type { Database } from "./connection.ts";
+import { type Database, LOOK } from "./connection.ts";
+import { createOwnClient, type OwnClient } from "./ownClient.ts";
 
 export const WAKE_CHANNEL = "office_scheduler";
 /** In place of an office: look everywhere. */
@@ -66,7 +65,7 @@ export class Announcer {
     this.#timer = setLongTimer(() => this.#send(), GATHER_MS);
     // A lost announcement is caught by the listeners' next tick, so a failure is no one's problem here.
     this.#sending = this.#database
-      .query("announce", `SELECT pg_notify('${WAKE_CHANNEL}', o) FROM unnest($1::text[]) AS o`, [offices])
+      .query("announce", `SELECT pg_notify('${WAKE_CHANNEL}', o) FROM unnest($1::text[]) AS o`, [offices], LOOK)
       .then(ignore, ignore);
   }
 
@@ -101,7 +100,7 @@ export class Listener {
   readonly #self: string;
   readonly #probeMs: number;
   readonly #onWake: (wakeup: Wakeup) => void;
-  #client: pg.Client | null = null;
+  #connection: OwnClient | null = null;
   #retry: Timer | null = null;
   #probe: Timer | null = null;
   #stopped = false;
@@ -130,55 +129,55 @@ export class Listener {
     this.#probe?.cancel();
     // A client that is ended while it connects may never say that it has.
     await this.#connecting;
-    const client = this.#client;
-    this.#client = null;
-    await client?.end().catch(ignore);
+    const connection = this.#connection;
+    this.#connection = null;
+    connection?.close();
   }
 
   async #connect(): Promise<void> {
     const { connectionString } = this.#database.options;
-    const socket = new Socket();
-    const client = new pg.Client({
+    const connection = createOwnClient({
       connectionString,
       application_name: "office listen",
-      keepAlive: true,
-      stream: () => socket,
       query_timeout: this.#probeMs,
       connectionTimeoutMillis: CONNECT_MS_MAX,
     });
-    client.on("error", ignore);
-    client.on("end", () => this.#reconnect(client));
+    const { client } = connection;
+    client.on("end", () => this.#reconnect(connection));
     client.on("notification", ({ payload = "" }) => {
       const wakeup = read(payload, this.#self);
       if (wakeup !== null) this.#onWake(wakeup);
     });
-    this.#client = client;
+    this.#connection = connection;
     try {
       await client.connect();
       await client.query(`LISTEN ${WAKE_CHANNEL}`);
       if (this.#missed) this.#onWake({ kind: "any" });
       this.#missed = false;
-      this.#probeSoon(client, socket);
+      this.#probeSoon(connection);
     } catch {
-      await client.end().catch(ignore);
-      this.#reconnect(client);
+      connection.close();
+      this.#reconnect(connection);
     }
   }
 
   /** Nothing tells that nothing is heard any more, but an answer that does not come. */
-  #probeSoon(client: pg.Client, socket: Socket): void {
-    if (this.#stopped || this.#client !== client) return;
+  #probeSoon(connection: OwnClient): void {
+    if (this.#stopped || this.#connection !== connection) return;
     this.#probe = setLongTimer(() => {
-      client.query("SELECT 1").then(
-        () => this.#probeSoon(client, socket),
-        () => socket.destroy(),
+      connection.client.query("SELECT 1").then(
+        () => this.#probeSoon(connection),
+        () => {
+          connection.close();
+          this.#reconnect(connection);
+        },
       );
     }, this.#probeMs);
   }
 
-  #reconnect(client: pg.Client): void {
-    if (this.#stopped || this.#client !== client) return;
-    this.#client = null;
+  #reconnect(connection: OwnClient): void {
+    if (this.#stopped || this.#connection !== connection) return;
+    this.#connection = null;
     this.#missed = true;
     this.#retry = setLongTimer(() => {
       this.#connecting = this.#connect();

@@ -1,4 +1,4 @@
-import type { Queryable } from "../connection.ts";
+import { LOOK, type Queryable } from "../connection.ts";
 
 export interface ActiveOffice {
   id: string;
@@ -24,4 +24,6 @@ export const activeOffices = (database: Queryable): Promise<ActiveOffice[]> =>
        FROM (SELECT scheduler_now() AS now OFFSET 0) n
      ) w
      WHERE o.status NOT IN ('paused', 'archived') AND (w.ready OR w.foreign_jobs OR w.due OR w.due_in_ms IS NOT NULL)`,
+    [],
+    LOOK,
   );

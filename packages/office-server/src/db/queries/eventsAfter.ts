@@ -1,5 +1,5 @@
 import type { JobEvent } from "office-contract/events.ts";
-import type { Queryable } from "../connection.ts";
+import { LOOK, type Queryable } from "../connection.ts";
 
 /** The columns of an EventRow. */
 export const EVENT_COLUMNS = `seq, type, office_id, task_id, job_id, job_key, role, execution_id, attempt,
@@ -22,6 +22,7 @@ export async function eventsAfter(
     "events_after",
     `SELECT ${EVENT_COLUMNS} FROM job_events WHERE office_id = $1 AND seq > $2 ORDER BY seq LIMIT $3`,
     [officeId, after, limit],
+    LOOK,
   );
   return rows.map(eventOf);
 }

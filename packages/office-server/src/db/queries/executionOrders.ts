@@ -1,5 +1,5 @@
 import type { StopCause } from "../../domain/outcome.ts";
-import type { Queryable } from "../connection.ts";
+import { LOOK, type Queryable } from "../connection.ts";
 
 /** What the database says of an execution's session: whether it is to stop, and how long it may run. */
 export interface ExecutionOrder {
@@ -17,4 +17,5 @@ export const executionOrders = (database: Queryable, workerId: string): Promise<
     `SELECT id AS execution_id, office_id, stop_cause, timeout_ms::float8 FROM job_executions
      WHERE ended_at IS NULL AND lease_ms IS NULL AND worker_id = $1`,
     [workerId],
+    LOOK,
   );

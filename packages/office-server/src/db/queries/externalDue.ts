@@ -1,4 +1,4 @@
-import type { Queryable } from "../connection.ts";
+import { LOOK, type Queryable } from "../connection.ts";
 
 export interface ExternalDue {
   office_id: string;
@@ -13,4 +13,6 @@ export const externalDue = (database: Queryable): Promise<ExternalDue[]> =>
     `SELECT office_id, (extract(epoch FROM min(LEAST(lease_until,
          CASE WHEN stop_cause IS NULL THEN started_at + timeout_ms * interval '1 ms' END)) - scheduler_now()) * 1000)::float8 AS due_in_ms
      FROM job_executions WHERE lease_ms IS NOT NULL AND ended_at IS NULL GROUP BY office_id`,
+    [],
+    LOOK,
   );

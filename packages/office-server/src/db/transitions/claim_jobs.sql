@@ -59,7 +59,7 @@ BEGIN
   END LOOP;
   -- More entries than there can be living ones: somebody keeps the dead from being cleared away, and it pays to note where the
   -- next look may begin.
-  IF v_whole <> '{}' AND index_steps() - v_steps > COALESCE(current_setting('office.dead_steps_max', true), '1000')::integer
+  IF v_whole <> '{}' AND index_steps() - v_steps > COALESCE(current_setting('office.dead_steps_max', true), '500')::integer
     + 20 * cardinality(v_whole) + 2 * v_running THEN
     PERFORM write_checkpoint(i.id, p_now, live_executions(i.id, NULL), NULL, NULL) FROM unnest(v_whole) AS i(id);
   END IF;

@@ -55,7 +55,7 @@ export interface PassResult {
 }
 
 /** A pass waits for its offices' locks, and takes a moment. */
-const PASS_MS_MAX = 15_000;
+const PASS_MS_MAX = 10_000;
 
 /** Carries out one scheduling pass in one transaction and one round trip: see run_pass.sql. */
 export async function runPass(database: Queryable, request: PassRequest): Promise<PassResult> {

@@ -89,7 +89,10 @@ export class Lookout {
 
   async #findWork(): Promise<void> {
     const { database } = this.#options;
-    for (const office of await activeOffices(database)) await this.#consider(office);
+    const offices = await activeOffices(database);
+    for (const office of offices) this.#consider(office);
+    // What follows waits for the offices' locks, and one that somebody keeps is to hold up nothing else.
+    for (const { id, has_foreign_jobs: hasForeignJobs } of offices) if (hasForeignJobs) await this.takeIn(id);
     for (const { office_id: id, due_in_ms: dueInMs } of await externalDue(database)) await this.#expire(id, dueInMs);
   }
 
@@ -125,8 +128,7 @@ export class Lookout {
     if (this.#watching !== "nothing") this.#tickTimer = setLongTimer(() => void this.look(), delayMs);
   }
 
-  async #consider(office: ActiveOffice): Promise<void> {
-    if (office.has_foreign_jobs) await this.takeIn(office.id);
+  #consider(office: ActiveOffice): void {
     if (office.due_in_ms !== null) this.setDue(office.id, office.due_in_ms);
     if (office.has_work) this.#found.onWork(office.id);
   }
@@ -136,11 +138,16 @@ export class Lookout {
       this.setDue(officeId, dueInMs);
       return;
     }
-    const { database, lease } = this.#options;
-    const delaysMs = await expireExternalSessions(database, officeId, lease.workerId);
-    if (delaysMs.length > 0) this.#found.onChange(officeId);
-    for (const delayMs of delaysMs) if (delayMs > 0) this.setDue(officeId, delayMs);
-    this.#found.onWork(officeId);
+    const { database, lease, log } = this.#options;
+    try {
+      const delaysMs = await expireExternalSessions(database, officeId, lease.workerId);
+      if (delaysMs.length > 0) this.#found.onChange(officeId);
+      for (const delayMs of delaysMs) if (delayMs > 0) this.setDue(officeId, delayMs);
+      this.#found.onWork(officeId);
+    } catch (error) {
+      log.error({ err: error, office_id: officeId }, "could not end external sessions that are silent");
+      this.setDue(officeId, LOOK_AGAIN_MS);
+    }
   }
 
   /** Timers only wake: whether something is due is up to the database's clock, so a look follows and sets the next one. */

@@ -1,8 +1,7 @@
 import type { JobSchedulerConfig } from "office-contract/config.ts";
-import type { Database } from "../../db/connection.ts";
+import { type Database, isLockTimeout } from "../../db/connection.ts";
 import { answerPass, type PassSummary } from "../../db/passRequests.ts";
 import { type ActiveOffice, activeOffices } from "../../db/queries/activeOffices.ts";
-import { lockOffices } from "../../db/transitions/lockOffices.ts";
 import { type ClaimedJob, type PassRequest, type PassResult, runPass } from "../../db/transitions/runPass.ts";
 import { Announcer, Listener, type Wakeup } from "../../db/wakeups.ts";
 import { monotonicMs } from "../../platform/clock.ts";
@@ -12,7 +11,7 @@ import type { DependencyResolver } from "./DependencyResolver.ts";
 import type { ExecutionQueue } from "./ExecutionQueue.ts";
 import { HungryOffices } from "./HungryOffices.ts";
 import { Lookout } from "./Lookout.ts";
-import { lostClaims } from "./lostClaims.ts";
+import { passInDoubt } from "./passInDoubt.ts";
 import { type LoopHealth, type PassReport, reportOf } from "./reports.ts";
 import { WokenOffices } from "./WokenOffices.ts";
 import type { Lease } from "./WorkerLease.ts";
@@ -32,6 +31,7 @@ export interface SchedulerLoopOptions {
 
 /** Passes that run at the same time, over different offices: one computes while another waits for its commit. */
 const PASSES_MAX = 2;
+const LOCKED = "a transaction of somebody else keeps one of these offices locked; they are tried again one by one";
 /** Enough to share a commit, few enough that none waits long for the others. */
 const OFFICES_PER_PASS = 100;
 
@@ -189,7 +189,8 @@ export class SchedulerLoop {
       const officeIds = this.#woken.next(this.#officesPerPass);
       if (officeIds.length === 0) break;
       this.#attempt(officeIds).catch((error: unknown) => {
-        this.#log.error({ err: error, offices: officeIds.length }, "a scheduling pass failed, and is tried again");
+        if (isLockTimeout(error)) this.#log.warn({ offices: officeIds }, LOCKED);
+        else this.#log.error({ err: error, offices: officeIds.length }, "a scheduling pass failed, and is tried again");
       });
     }
     if (this.#passes.size === 0 && this.#woken.size === 0 && this.#queue.size === 0) {
@@ -224,7 +225,9 @@ export class SchedulerLoop {
     let result: PassResult;
     try {
       const inDoubt = officeIds.some((id) => this.#woken.isDoubtful(id));
-      result = inDoubt ? await this.#passInDoubt(request) : await runPass(this.#database, request);
+      result = inDoubt
+        ? await passInDoubt(this.#database, request, this.#isUnheardOf)
+        : await runPass(this.#database, request);
     } catch (error) {
       this.#queue.putBack(settlements);
       throw error;
@@ -235,19 +238,7 @@ export class SchedulerLoop {
     return { activated: result.activated, started: result.claimed.length };
   }
 
-  /**
-   * A pass over offices whose last pass has failed, and may have taken effect all the same: its statement may even wait for
-   * the lock yet, so that only who holds the lock can tell.
-   */
-  #passInDoubt(request: PassRequest): Promise<PassResult> {
-    return this.#database.transaction(async (transaction) => {
-      await lockOffices(transaction, request.officeIds);
-      const { workerId, officeIds } = request;
-      const isUnheardOf = (id: string): boolean => this.#queue.isUnheardOf(id);
-      const lost = await lostClaims(transaction, { workerId, officeIds, isUnheardOf });
-      return runPass(transaction, { ...request, settlements: [...request.settlements, ...lost] });
-    });
-  }
+  readonly #isUnheardOf = (executionId: string): boolean => this.#queue.isUnheardOf(executionId);
 
   #carryOut({ officeIds, settlements, claimsMax, workerId }: PassRequest, result: PassResult): void {
     this.#queue.onSettled(settlements, new Set(result.settled));
