@@ -6,7 +6,7 @@ import { makeEvents, makeRun } from "../run/factories.ts";
 import { type Answer, clientOf, OFFICE_ID, problem } from "../support/api.ts";
 
 beforeEach(() => {
-  vi.useFakeTimers({ shouldAdvanceTime: true, advanceTimeDelta: 1_000 });
+  vi.useFakeTimers().setTimerTickMode("nextTimerAsync");
 });
 afterEach(() => {
   vi.useRealTimers();
