@@ -11,7 +11,7 @@ DECLARE
   v_steps bigint := index_steps();
   v_office record;
   v_whole uuid[] := '{}';
-  v_running bigint := 0;
+  v_slots bigint := 0;
   v_heads tid[] := '{}';
   v_job record;
   v_timeout_ms bigint;
@@ -21,7 +21,7 @@ BEGIN
   claimed := '[]';
   configs := '{}';
   FOR v_office IN
-    SELECT o.id, o.scheduler_config AS config, o.roles, k.looked_at IS NOT NULL AS checked, l.live, f.running, f.free,
+    SELECT o.id, o.scheduler_config AS config, o.roles, k.looked_at IS NOT NULL AS checked, l.live, o.max_concurrent_jobs AS slots, f.free,
       -- Where roles are limited, or there is a checkpoint, ready_heads looks.
       CASE WHEN l.live IS NULL THEN ARRAY(
         SELECT j.ctid FROM job_queue j
@@ -38,10 +38,9 @@ BEGIN
         THEN live_executions(o.id, p_now) END AS live OFFSET 0
     ) l
     CROSS JOIN LATERAL (
-      SELECT n.running, GREATEST(LEAST(o.max_concurrent_jobs - n.running, p_max), 0)::integer AS free
-      FROM (SELECT CASE WHEN l.live IS NULL
-        THEN (SELECT count(*) FROM job_executions e WHERE e.office_id = o.id AND e.ended_at IS NULL)
-        ELSE cardinality(l.live) END AS running OFFSET 0) n
+      SELECT GREATEST(LEAST(o.max_concurrent_jobs - CASE WHEN l.live IS NULL
+          THEN (SELECT count(*) FROM job_executions e WHERE e.office_id = o.id AND e.ended_at IS NULL)
+          ELSE cardinality(l.live) END, p_max), 0)::integer AS free OFFSET 0
     ) f
     WHERE o.id = ANY (p_offices) AND o.status NOT IN ('paused', 'archived')
   LOOP
@@ -51,16 +50,16 @@ BEGIN
       CONTINUE;
     END IF;
     v_whole := v_whole || v_office.id;
-    v_running := v_running + v_office.running;
+    v_slots := v_slots + LEAST(v_office.slots, 1000);
     IF v_office.free > 0 THEN
       v_heads := v_heads || COALESCE(v_office.heads, (ready_heads(
         v_office.id, v_office.free, v_office.config -> 'maxConcurrentByRole', p_task, v_office.live, NULL, NULL)).heads);
     END IF;
   END LOOP;
-  -- More entries than there can be living ones: somebody keeps the dead from being cleared away, and it pays to note where the
+  -- More entries than those of the last passes: somebody keeps the dead from being cleared away, and it pays to note where the
   -- next look may begin.
   IF v_whole <> '{}' AND index_steps() - v_steps > COALESCE(current_setting('office.dead_steps_max', true), '500')::integer
-    + 20 * cardinality(v_whole) + 2 * v_running THEN
+    + 20 * cardinality(v_whole) + 6 * v_slots THEN
     PERFORM write_checkpoint(i.id, p_now, live_executions(i.id, NULL), NULL, NULL) FROM unnest(v_whole) AS i(id);
   END IF;
   IF cardinality(v_heads) > p_max THEN
