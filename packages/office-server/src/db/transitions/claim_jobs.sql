@@ -32,7 +32,7 @@ BEGIN
     FROM offices o
     LEFT JOIN LATERAL (
       SELECT c.looked_at FROM office_checkpoints c WHERE c.office_id = o.id ORDER BY c.seq DESC LIMIT 1
-    ) k ON k.looked_at > p_now - interval '10 s'
+    ) k ON k.looked_at BETWEEN p_now - interval '10 s' AND p_now
     CROSS JOIN LATERAL (
       SELECT CASE WHEN k.looked_at IS NOT NULL OR o.scheduler_config -> 'maxConcurrentByRole' <> '{}'
         THEN live_executions(o.id, p_now) END AS live OFFSET 0
