@@ -24,7 +24,11 @@ export class AdoptedHost implements SessionHost {
   wake(): void {
     if ((readRecord(this.#directory, "host")?.startedAt ?? null) === null) return;
     this.#send("SIGHUP");
-    // One that somebody has stopped can only hear it once it goes on.
+    // It can only hear that while it is not stopped.
+    this.goOn();
+  }
+
+  goOn(): void {
     this.#send("SIGCONT");
   }
 

@@ -4,6 +4,7 @@ import { sessionSpecSchema } from "office-contract/session.ts";
 import type { z } from "zod";
 import type { SessionOutcome, StopCause } from "../../domain/outcome.ts";
 import { monotonicMs } from "../../platform/clock.ts";
+import { setLongTimer, type Timer } from "../../platform/timers.ts";
 import { type Environment, refusedNames } from "./environment.ts";
 import {
   type ControlRecord,
@@ -24,6 +25,8 @@ import { type StartContext, startSpecOf } from "./startSpec.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const HOSTS_TRIED_MAX = 3;
+/** A host that somebody has stopped (SIGSTOP) keeps no deadline, and sees no lease end: it is not left so for longer. */
+const GO_ON_MS = 1_000;
 
 export interface SessionOrchestratorOptions {
   /** Absolute. Each session gets a folder in it, named after its execution. */
@@ -60,6 +63,7 @@ export class SessionOrchestrator implements SessionRuntime {
   readonly #log: (message: string) => void;
   readonly #onProgramStarted: (startMs: number) => void;
   readonly #sessions = new Map<string, RunningSession>();
+  #goingOn: Timer | null = null;
 
   constructor(options: SessionOrchestratorOptions) {
     const { sessionsDirectory, environment, spareHosts = 1, termGraceMs = 10_000, log = () => {} } = options;
@@ -130,6 +134,7 @@ export class SessionOrchestrator implements SessionRuntime {
 
   /** Ends the spare hosts. Sessions go on: they need no worker. */
   async close(): Promise<void> {
+    this.#goingOn?.cancel();
     await this.#hosts.stop();
   }
 
@@ -137,7 +142,16 @@ export class SessionOrchestrator implements SessionRuntime {
     const directory = join(this.#sessionsDirectory, executionId);
     const session: RunningSession = { directory, askedAtMs: monotonicMs(), control, host: null };
     this.#sessions.set(executionId, session);
+    this.#keepGoing();
     return session;
+  }
+
+  #keepGoing(): void {
+    this.#goingOn ??= setLongTimer(() => {
+      this.#goingOn = null;
+      for (const { host } of this.#sessions.values()) host?.goOn();
+      if (this.#sessions.size > 0) this.#keepGoing();
+    }, GO_ON_MS);
   }
 
   #close(
@@ -147,6 +161,10 @@ export class SessionOrchestrator implements SessionRuntime {
     onEnd: (end: SessionEnd) => void,
   ): void {
     this.#sessions.delete(executionId);
+    if (this.#sessions.size === 0) {
+      this.#goingOn?.cancel();
+      this.#goingOn = null;
+    }
     onEnd({ executionId, outcome, directory: existsSync(directory) ? directory : null });
   }
 

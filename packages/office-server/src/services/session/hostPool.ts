@@ -23,6 +23,8 @@ export interface SessionHost {
   readonly exited: Promise<HostEnd>;
   /** Lets it read the session's control record, as soon as it can hear. */
   wake(): void;
+  /** Lets it go on, should somebody have stopped it; otherwise nothing happens. */
+  goOn(): void;
   /** Ends the session without any file: for a disk that is full. */
   interrupt(): void;
 }
@@ -83,7 +85,11 @@ export class HostProcess implements SessionHost {
     this.#wakePending = !this.#hearsSignals;
     if (!this.#hearsSignals) return;
     this.#child.kill("SIGHUP");
-    // One that somebody has stopped can only hear it once it goes on.
+    // It can only hear that while it is not stopped.
+    this.goOn();
+  }
+
+  goOn(): void {
     this.#child.kill("SIGCONT");
   }
 

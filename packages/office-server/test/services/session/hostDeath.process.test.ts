@@ -73,6 +73,14 @@ describe("a host that somebody has stopped", () => {
     orchestrator.stop(session.executionId, "cancelled");
     expect((await session.end).outcome).toEqual({ kind: "stopped", cause: "cancelled" });
   });
+
+  test("goes on soon, and keeps its session's deadline", async () => {
+    const { start, inFolder } = setup();
+    const session = start({ run: "touch started; sleep 1000" }, { timeoutMs: 1_500 });
+    await appears(inFolder("started"));
+    sendSignal(hostPidOf(session.directory), "SIGSTOP");
+    expect((await session.end).outcome).toEqual({ kind: "stopped", cause: "timeout" });
+  });
 });
 
 describe("a host that is told to stop", () => {
