@@ -52,10 +52,16 @@ export abstract class Step implements Command {
 async function compare(model: OfficeModel, { office }: Subject): Promise<void> {
   const jobs = await office.jobs();
   const seen = Object.fromEntries(
-    jobs.map((job) => [job.key, [job.status, job.attempt, job.retry_count, job.priority]]),
+    jobs.map((job) => {
+      const [causedBy = null] = job.caused_by === null ? [] : office.keysOf([job.caused_by]);
+      return [job.key, [job.status, job.attempt, job.retry_count, job.priority, causedBy, job.run_at !== null]];
+    }),
   );
   const expected = Object.fromEntries(
-    [...model.jobs.values()].map((job) => [job.key, [job.state, job.attempt, job.retries, job.priority]]),
+    [...model.jobs.values()].map((job) => [
+      job.key,
+      [job.state, job.attempt, job.retries, job.priority, job.causedBy, job.dueMs !== null],
+    ]),
   );
   assert.deepEqual(seen, expected);
   const live = (await office.executions()).filter(({ ended_at: at }) => at === null);
