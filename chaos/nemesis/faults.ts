@@ -175,9 +175,10 @@ export const FAULTS: readonly { name: string; weight: number; strike: FaultKind 
   {
     name: "host-stop",
     weight: 3,
-    strike: signalHost(async (pid, { random }) => {
+    // Past the lease: the session must end in time all the same.
+    strike: signalHost(async (pid, { world, random }) => {
       sendSignal(pid, "SIGSTOP");
-      await pause(random.between(500, 8_000));
+      await pause(random.between(500, 2 * world.leases.leaseMs));
       sendSignal(pid, "SIGCONT");
     }),
   },

@@ -105,9 +105,9 @@ describe("a host that is told to stop", () => {
 describe("a worker that is killed", () => {
   const workerProgram = fileURLToPath(new URL("./fixtures/worker.ts", import.meta.url));
 
-  async function killedWorker(line: string) {
+  async function killedWorker(line: string, timeoutMs = 60_000) {
     const world = setup();
-    const request = sessionRequest({ run: line, cwd: world.folder });
+    const request = sessionRequest({ run: line, cwd: world.folder }, { timeoutMs });
     const directory = join(world.sessionsDirectory, request.executionId);
     const worker = spawn(process.execPath, [workerProgram, world.sessionsDirectory, JSON.stringify(request)], {
       stdio: "inherit",
@@ -131,6 +131,15 @@ describe("a worker that is killed", () => {
     await appears(join(directory, "exit.json"));
     await vi.waitUntil(() => inspectSession(directory).state === "exited");
     expect(inspectSession(directory)).toMatchObject({ state: "exited", record: { exitCode: 0, stopCause: null } });
+  });
+
+  test("leaves a host that is let go on when somebody stops it, and that keeps its session's deadline", async () => {
+    const { directory, executionId } = await killedWorker("touch started; sleep 1000", 1_500);
+    sendSignal(hostPidOf(directory), "SIGSTOP");
+    await appears(join(directory, "exit.json"));
+    expect(readRecord(directory, "exit")).toMatchObject({ stopCause: "timeout" });
+    await vi.waitUntil(() => inspectSession(directory).state === "exited");
+    expect(processesOf(executionId)).toEqual([]);
   });
 
   test("leaves no spare host", async () => {

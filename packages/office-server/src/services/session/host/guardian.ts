@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { sendSignal } from "../../../platform/processTable.ts";
 
+/** A host that somebody has stopped (SIGSTOP) is left so for no longer: nobody else may be there to let it go on. */
+const GO_ON_S = 0.5;
 const LOOK_AGAIN_S = 0.1;
 /** SIGKILL comes after so many looks: within what is left of a lease when a host is killed that has just let it end. */
 const LOOKS_BEFORE_KILL = 10;
@@ -8,12 +11,16 @@ const LOOKS_BEFORE_KILL = 10;
 const LOOKS_MAX = 100;
 
 /**
- * Waits for the end of its stdin, which comes when the host is gone, whatever took it; then it ends what it was told of: a
- * process group, and whoever carries the session's EXECUTION_ID. Where there is no /proc, the group alone.
+ * Lets the host go on, and waits for the end of its stdin, which comes when the host is gone, whatever took it; then it ends
+ * what it was told of: a process group, and whoever carries the session's EXECUTION_ID. Where there is no /proc, the group
+ * alone.
  */
 const SCRIPT = `
 read -r execution || exit 0
+while kill -s CONT "$1"; do sleep ${GO_ON_S}; done 2>/dev/null &
+going=$!
 if read -r group; then read -r _; fi
+kill "$going"
 found() { grep -lzsxF "EXECUTION_ID=$execution" /proc/[0-9]*/environ; }
 end() {
   if [ -n "$group" ]; then kill -s "$1" -- "-$group"; fi
@@ -31,13 +38,16 @@ done
 
 /**
  * A session must not outlive its host: nobody else keeps its deadline, or ends it when its lease is over. A host that is
- * killed cannot see to that; so a second process does, the smallest there is, which waits for nothing else.
+ * killed or stopped cannot see to that; so a second process does, the smallest there is, which waits for nothing else.
  */
 export class Guardian {
   readonly #child: ChildProcess;
 
   constructor() {
-    this.#child = spawn("/bin/sh", ["-c", SCRIPT], { stdio: ["pipe", "ignore", "ignore"], detached: true });
+    this.#child = spawn("/bin/sh", ["-c", SCRIPT, "guardian", `${process.pid}`], {
+      stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
+    });
     // Without it a session runs as well.
     this.#child.on("error", () => {});
     this.#child.stdin?.on("error", () => {});
@@ -59,7 +69,8 @@ export class Guardian {
     const { pid, exitCode, signalCode } = this.#child;
     if (pid === undefined || exitCode !== null || signalCode !== null) return;
     this.#child.ref();
-    this.#child.kill("SIGKILL");
+    // It leads a group of its own, of all that it has started.
+    sendSignal(-pid, "SIGKILL");
     await once(this.#child, "exit");
   }
 }

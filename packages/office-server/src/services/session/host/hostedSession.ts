@@ -126,7 +126,8 @@ export class HostedSession {
       return;
     }
     this.stop("interrupted");
-    void this.#processes?.hasten(lease.graceMs);
+    // Who looks late, as after a stop, has so much less time left; of a lease that is not there nothing is known.
+    void this.#processes?.hasten(Math.max(0, lease.graceMs + (Number.isFinite(leftMs) ? leftMs : 0)));
   }
 
   #leaseLeftMs(path: string): number {
