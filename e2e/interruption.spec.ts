@@ -74,6 +74,20 @@ test.each(["SIGINT", "SIGTERM"] as const)("%s before anything was started leaves
   expect(folder.processes()).toEqual([]);
 });
 
+test("Ctrl-C while the database is being made lets that come to its end, and nothing is left behind", async () => {
+  const folder = await setup({ database: false });
+  const run = folder.start(["run", folder.plan({ jobs: [{ key: "a", run: "touch never; sleep 600" }] }), "--json"]);
+  await folder.processAppears("initdb");
+  run.signalGroup("SIGINT");
+  expect(await run.exit, run.stderr).toBe(130);
+  expect(run.stderr).not.toContain("could not");
+  expect(folder.has("never")).toBe(false);
+  expect(folder.processes()).toEqual([]);
+  // What was made is whole.
+  const again = await folder.run(folder.plan({ jobs: [{ key: "a", run: "true" }] }));
+  expect(await again.exit, again.stderr).toBe(0);
+});
+
 describe("--resume", () => {
   test("runs what failed with the command that the plan has now, and what it had cancelled", async () => {
     const folder = await setup();

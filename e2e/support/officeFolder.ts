@@ -91,6 +91,13 @@ export class OfficeFolder {
     return processesOf(this.path);
   }
 
+  /** Resolves when there is a process of this folder whose command says `what`. */
+  async processAppears(what: string): Promise<void> {
+    const isThere = (): boolean => this.processes().some(({ command }) => command.includes(what));
+    const there = await waitUntil(() => isThere() || null, { everyMs: 10, timeoutMs: PATIENCE_MS });
+    if (there === null) throw new Error(`${what} does not appear`);
+  }
+
   /** Resolves when no process of this folder that `matches` is left. */
   async allGone(matches: (command: string) => boolean = () => true): Promise<void> {
     const left = () => this.processes().filter(({ command }) => matches(command));

@@ -69,9 +69,10 @@ function platformPackage(): { native: string; version: string } {
 export function checkBinaries({ postgres }: Binaries, account: Account | null): void {
   const stdio: StdioOptions = ["ignore", "ignore", "pipe"];
   const options = { ...runAs(account), cwd: "/", encoding: "utf8", stdio } as const;
-  const { status, stderr, error } = spawnSync(postgres, ["--version"], options);
-  if (status === 0) return;
-  const reason = (error?.message ?? stderr).trim();
+  const { status, signal, stderr, error } = spawnSync(postgres, ["--version"], options);
+  // Ctrl-C ends it with all others: it says nothing about the program, and we are about to hear of it as well.
+  if (status === 0 || signal === "SIGINT" || signal === "SIGHUP") return;
+  const reason = (error?.message ?? (stderr || `${signal}`)).trim();
   const cure = /loading shared libraries|Library not loaded/.test(reason)
     ? "npm was kept from running the package's install script: run `npm rebuild --ignore-scripts=false`"
     : "Run `npm ci` again, or set DATABASE_URL to a PostgreSQL of your own";

@@ -64,6 +64,8 @@ async function runInitdb(initdb: string, data: string, passwordFile: string, acc
     ...runAs(account),
     cwd: "/",
     env: SERVER_ENVIRONMENT,
+    // Ctrl-C is for us: it takes a second, and ends in order.
+    detached: true,
     stdio: ["ignore", "ignore", "pipe"],
   });
   let complaint = "";
