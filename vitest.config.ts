@@ -21,6 +21,8 @@ export default defineConfig({
           name: "pure",
           include: ["packages/*/test/**/*.test.ts", "chaos/test/**/*.test.ts"],
           exclude: [databaseTests, processTests],
+          // They share nothing that one could change: a process for each would take longer than most of them.
+          isolate: false,
           testTimeout: 20 * second,
         },
       },
