@@ -3,8 +3,10 @@
 CREATE OR REPLACE FUNCTION run_pass(
   p_offices uuid[], p_executions uuid[], p_settlements jsonb, p_worker text, p_max integer, p_task uuid
 ) RETURNS json LANGUAGE plpgsql
-  -- Each setting costs a microsecond a pass: those that the rarer steps need as well, they bring themselves.
+  -- Each setting costs a microsecond a pass: those that the rarer steps need as well, they bring themselves. Without sorts, the
+  -- next jobs come from the index of the ready, in its order, also where many offices had few jobs when the plan was made.
   SET search_path FROM CURRENT SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+  SET enable_sort = off
 AS $$
 DECLARE
   v_now timestamptz;

@@ -7,7 +7,7 @@
 -- is being done anew, and the events.
 --
 -- Rows are found by `id = ANY` alone, here and in the next steps: no join, so no plan that could go wrong, and little to
--- set up for the small passes that most are. What each row gets is looked up in the parameter.
+-- set up for the small passes that most are. What each row gets is looked up in the parameter, once (OFFSET 0: as written).
 CREATE OR REPLACE FUNCTION settle_executions(
   p_offices uuid[], p_executions uuid[], p_settlements jsonb, p_now timestamptz,
   OUT events job_events[], OUT settled uuid[], OUT done uuid[], OUT broken uuid[], OUT waiting uuid[]
@@ -69,12 +69,14 @@ BEGIN
 
   WITH ended AS (
     UPDATE job_executions e SET
-      -- What was asked for first is what it was: a session that fails while being cancelled is cancelled.
-      status = CASE WHEN e.stop_cause = 'cancelled' THEN 'cancelled' ELSE p_settlements -> e.job_id::text ->> 'execution_status' END,
-      ended_at = p_now,
-      exit_code = (p_settlements -> e.job_id::text ->> 'exit_code')::integer,
-      error_class = p_settlements -> e.job_id::text ->> 'error_class',
-      error_message = p_settlements -> e.job_id::text ->> 'error_message'
+      (status, exit_code, error_class, error_message) = (
+        SELECT
+          -- What was asked for first is what it was: a session that fails while being cancelled is cancelled.
+          CASE WHEN e.stop_cause = 'cancelled' THEN 'cancelled' ELSE x.said ->> 'execution_status' END,
+          (x.said ->> 'exit_code')::integer, x.said ->> 'error_class', x.said ->> 'error_message'
+        FROM (SELECT p_settlements -> e.job_id::text AS said OFFSET 0) x
+      ),
+      ended_at = p_now
     WHERE e.id = ANY (p_executions)
       AND e.fencing_token = (p_settlements -> e.job_id::text ->> 'fencing_token')::bigint
       AND e.status = 'running' AND e.office_id = ANY (p_offices)
@@ -85,15 +87,16 @@ BEGIN
   -- A job that is processing has this execution as its live one: there is never another.
   WITH moved AS (
     UPDATE job_queue j SET
-      status = p_settlements -> j.id::text ->> 'job_status',
-      completed_at = CASE WHEN p_settlements -> j.id::text ->> 'job_status' IN ('done', 'failed', 'timeout') THEN p_now END,
-      cancelled_at = CASE p_settlements -> j.id::text ->> 'job_status' WHEN 'cancelled' THEN p_now END,
-      run_at = CASE p_settlements -> j.id::text ->> 'job_status' WHEN 'pending' THEN
-        p_now + make_interval(secs => (p_settlements -> j.id::text ->> 'retry_delay_ms')::bigint / 1000.0) END,
-      retry_count = j.retry_count + (p_settlements -> j.id::text ? 'costs_retry')::integer,
-      error_class = p_settlements -> j.id::text ->> 'error_class',
-      error_message = p_settlements -> j.id::text ->> 'error_message',
-      result = p_settlements -> j.id::text -> 'result'
+      (status, completed_at, cancelled_at, run_at, retry_count, error_class, error_message, result) = (
+        SELECT
+          x.said ->> 'job_status',
+          CASE WHEN x.said ->> 'job_status' IN ('done', 'failed', 'timeout') THEN p_now END,
+          CASE x.said ->> 'job_status' WHEN 'cancelled' THEN p_now END,
+          CASE x.said ->> 'job_status' WHEN 'pending' THEN
+            p_now + make_interval(secs => (x.said ->> 'retry_delay_ms')::bigint / 1000.0) END,
+          j.retry_count + (x.said ? 'costs_retry')::integer, x.said ->> 'error_class', x.said ->> 'error_message', x.said -> 'result'
+        FROM (SELECT p_settlements -> j.id::text AS said OFFSET 0) x
+      )
     WHERE j.id = ANY (v_jobs) AND j.status = 'processing'
     RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, j.status, j.run_at, j.unmet_count,
       p_settlements -> j.id::text AS settlement

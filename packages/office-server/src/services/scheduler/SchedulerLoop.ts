@@ -30,10 +30,10 @@ export interface SchedulerLoopOptions {
 }
 
 /** Passes that run at the same time, over different offices: one computes while another waits for its commit. */
-const PASSES_MAX = 2;
+const PASSES_MAX = 3;
 const LOCKED = "a transaction of somebody else keeps one of these offices locked; they are tried again one by one";
 /** Enough to share a commit, few enough that none waits long for the others. */
-const OFFICES_PER_PASS = 100;
+const OFFICES_PER_PASS = 200;
 
 /**
  * Decides when to look where. An office is woken by whatever may have changed what can run in it: a submission, the end
