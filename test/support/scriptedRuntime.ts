@@ -57,7 +57,7 @@ export class ScriptedRuntime implements SessionRuntime {
     this.#behaviour.onStart?.(session);
   }
 
-  adopt(executionId: string, onEnd: (end: SessionEnd) => void): void {
+  adopt(executionId: string, _timeoutMs: number, onEnd: (end: SessionEnd) => void): void {
     this.#live.add(executionId);
     this.adopted.set(executionId, (outcome) => {
       if (this.#live.delete(executionId)) onEnd({ executionId, outcome, directory: null });

@@ -137,7 +137,7 @@ export class ExecutionQueue {
     const { execution_id: executionId, timeout_ms: timeoutMs, age_ms: ageMs } = execution;
     this.#take(execution, execution.config, monotonicMs() - ageMs);
     this.#timeouts.setTimer(executionId, timeoutMs + WATCH_MARGIN_MS - ageMs);
-    this.#runtime.adopt(executionId, (end) => this.onJobComplete(end));
+    this.#runtime.adopt(executionId, timeoutMs, (end) => this.onJobComplete(end));
   }
 
   #endAtOnce({ execution_id: executionId }: ClaimedJob, outcome: SessionOutcome): void {

@@ -36,20 +36,21 @@ export class AdoptedHost implements SessionHost {
     this.#send("SIGTERM");
   }
 
+  /** Where it cannot be told at the moment whether it lives, nobody may get the signal in its place. */
   #send(signal: NodeJS.Signals): void {
-    if (isAlive(this.#identity)) sendSignal(this.#identity.pid, signal);
+    if (this.#isAliveOr(false)) sendSignal(this.#identity.pid, signal);
   }
 
   async #watch(): Promise<HostEnd> {
-    while (this.#mayBeAlive()) await pause(LOOK_AGAIN_MS);
+    while (this.#isAliveOr(true)) await pause(LOOK_AGAIN_MS);
     return { clean: inspectSession(this.#directory).state === "exited", how: "unseen" };
   }
 
-  #mayBeAlive(): boolean {
+  #isAliveOr(unknown: boolean): boolean {
     try {
       return isAlive(this.#identity);
     } catch {
-      return true;
+      return unknown;
     }
   }
 }

@@ -4,7 +4,7 @@ import { sessionSpecSchema } from "office-contract/session.ts";
 import type { z } from "zod";
 import type { SessionOutcome, StopCause } from "../../domain/outcome.ts";
 import { monotonicMs } from "../../platform/clock.ts";
-import { setLongTimer, type Timer } from "../../platform/timers.ts";
+import { pause, setLongTimer, type Timer } from "../../platform/timers.ts";
 import { type Environment, refusedNames } from "./environment.ts";
 import {
   type ControlRecord,
@@ -25,8 +25,9 @@ import { type StartContext, startSpecOf } from "./startSpec.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const HOSTS_TRIED_MAX = 3;
-/** A host that somebody has stopped (SIGSTOP) keeps no deadline, and sees no lease end: it is not left so for longer. */
+/** A host that somebody has stopped (SIGSTOP), or that could not be told something, is not left so for longer. */
 const GO_ON_MS = 1_000;
+const READ_AGAIN_MS = 250;
 
 export interface SessionOrchestratorOptions {
   /** Absolute. Each session gets a folder in it, named after its execution. */
@@ -52,6 +53,8 @@ interface RunningSession {
   /** Monotonic: when it was asked for. */
   askedAtMs: number;
   control: ControlRecord;
+  /** What `control` says could not be written down yet. */
+  isUntold: boolean;
   host: SessionHost | null;
 }
 
@@ -98,14 +101,8 @@ export class SessionOrchestrator implements SessionRuntime {
     void this.#run(request, session).then((outcome) => this.#close(executionId, session, outcome, onEnd));
   }
 
-  adopt(executionId: string, onEnd: (end: SessionEnd) => void): void {
-    const directory = join(this.#sessionsDirectory, executionId);
-    const last = readRecord(directory, "control");
-    const session = this.#open(executionId, {
-      stop: last?.stop ?? null,
-      timeoutMs: last?.timeoutMs ?? null,
-      lease: this.#context.lease(),
-    });
+  adopt(executionId: string, timeoutMs: number, onEnd: (end: SessionEnd) => void): void {
+    const session = this.#open(executionId, { stop: null, timeoutMs, lease: this.#context.lease() });
     void this.#goOn(session).then((outcome) => this.#close(executionId, session, outcome, onEnd));
   }
 
@@ -140,7 +137,7 @@ export class SessionOrchestrator implements SessionRuntime {
 
   #open(executionId: string, control: ControlRecord): RunningSession {
     const directory = join(this.#sessionsDirectory, executionId);
-    const session: RunningSession = { directory, askedAtMs: monotonicMs(), control, host: null };
+    const session: RunningSession = { directory, askedAtMs: monotonicMs(), control, isUntold: false, host: null };
     this.#sessions.set(executionId, session);
     this.#keepGoing();
     return session;
@@ -149,7 +146,10 @@ export class SessionOrchestrator implements SessionRuntime {
   #keepGoing(): void {
     this.#goingOn ??= setLongTimer(() => {
       this.#goingOn = null;
-      for (const { host } of this.#sessions.values()) host?.goOn();
+      for (const session of this.#sessions.values()) {
+        if (session.isUntold) this.#tellHost(session);
+        session.host?.goOn();
+      }
       if (this.#sessions.size > 0) this.#keepGoing();
     }, GO_ON_MS);
   }
@@ -185,11 +185,15 @@ export class SessionOrchestrator implements SessionRuntime {
   }
 
   async #goOn(session: RunningSession): Promise<SessionOutcome> {
-    const { directory } = session;
+    const { directory, control } = session;
+    const [spec, host, last] = await untilRead(() => [
+      readRecord(directory, "spec"),
+      readRecord(directory, "host")?.host ?? null,
+      readRecord(directory, "control"),
+    ]);
+    if (spec === null || host === null) return { kind: "crashed", message: "nothing is known of its session" };
+    control.stop ??= last?.stop ?? null;
     try {
-      const spec = readRecord(directory, "spec");
-      const host = readRecord(directory, "host")?.host ?? null;
-      if (spec === null || host === null) return { kind: "crashed", message: "nothing is known of its session" };
       session.host = new AdoptedHost(directory, host);
       this.#tellHost(session);
       return await this.#judge(spec, session, await this.#runInHost(session, session.host));
@@ -250,15 +254,29 @@ export class SessionOrchestrator implements SessionRuntime {
     return judgeSession(spec.command, outputPath(directory), exit);
   }
 
-  #tellHost({ directory, control, host }: RunningSession): boolean {
+  /** Returns whether the host will hear. If not, on a full disk, say, it is tried again until it does. */
+  #tellHost(session: RunningSession): boolean {
+    const { directory, control, host, isUntold } = session;
     try {
       writeRecord(directory, "control", control);
+      host?.wake();
+      session.isUntold = false;
     } catch (error) {
-      this.#log(`cannot write control.json in ${directory}: ${(error as Error).message}`);
-      return false;
+      if (!isUntold) this.#log(`cannot write control.json in ${directory}: ${(error as Error).message}`);
+      session.isUntold = true;
     }
-    host?.wake();
-    return true;
+    return !session.isUntold;
+  }
+}
+
+/** What cannot be read at the moment (too many open files, say) tells nothing of a session that may be running. */
+async function untilRead<T>(read: () => T): Promise<T> {
+  for (;;) {
+    try {
+      return read();
+    } catch {
+      await pause(READ_AGAIN_MS);
+    }
   }
 }
 

@@ -26,10 +26,10 @@ export class ShippedRuntime implements SessionRuntime {
     this.#inner.start(request, (end) => void this.#end(end, onEnd));
   }
 
-  adopt(executionId: string, onEnd: (end: SessionEnd) => void): void {
+  adopt(executionId: string, timeoutMs: number, onEnd: (end: SessionEnd) => void): void {
     const directory = join(this.#sessionsDirectory, executionId);
     const following = this.#shipper.followOn(executionId, directory);
-    this.#inner.adopt(executionId, (end) => void following.then(() => this.#end(end, onEnd)));
+    this.#inner.adopt(executionId, timeoutMs, (end) => void following.then(() => this.#end(end, onEnd)));
   }
 
   async #end(end: SessionEnd, onEnd: (end: SessionEnd) => void): Promise<void> {

@@ -34,9 +34,10 @@ export interface SessionRuntime {
    */
   start(request: SessionRequest, onEnd: (end: SessionEnd) => void): void;
   /**
-   * Goes on with a session that another worker has started and left, wherever it has got to meanwhile. Otherwise as `start`.
+   * Goes on with a session that another worker has started and left, wherever it has got to meanwhile. Its deadline is
+   * `timeoutMs` from its start, whatever it was told before. Otherwise as `start`.
    */
-  adopt(executionId: string, onEnd: (end: SessionEnd) => void): void;
+  adopt(executionId: string, timeoutMs: number, onEnd: (end: SessionEnd) => void): void;
   /** Asks a session to stop (TERM, then KILL). Its end is reported as usual. Unknown ids are ignored: it has ended. */
   stop(executionId: string, cause: StopCause): void;
   /** Moves the deadline: `timeoutMs` counts from the session's start. */
