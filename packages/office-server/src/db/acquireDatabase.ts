@@ -1,5 +1,6 @@
 import pg from "pg";
 import { type Config, forgetPostgresVariables, withoutPasswords } from "../platform/config.ts";
+import { inTime } from "../platform/timers.ts";
 import {
   acquireEmbeddedPostgres,
   type EmbeddedPostgres,
@@ -44,7 +45,11 @@ async function checkServer(url: string): Promise<void> {
 }
 
 async function serverVersion(connectionString: string): Promise<number> {
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  const client = new pg.Client({
+    connectionString,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: CONNECT_TIMEOUT_MS,
+  });
   client.on("error", () => {});
   try {
     await client.connect();
@@ -53,7 +58,7 @@ async function serverVersion(connectionString: string): Promise<number> {
     );
     return rows[0]?.version ?? 0;
   } finally {
-    await client.end().catch(() => {});
+    await inTime(client.end(), CONNECT_TIMEOUT_MS).catch(() => {});
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
+import { inTime } from "../platform/timers.ts";
 
 /** A numbered migration, applied once and never changed afterwards. */
 interface Migration {
@@ -31,10 +32,17 @@ const LOCK_ID = 7_236_041_889;
 const ROUTINE_MARK = "A transition of Office Scheduler, replaced by each of its versions.";
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 
+const CONNECT_MS_MAX = 15_000;
+/** For a look. What is to be applied may take as long as it takes. */
+const LOOK_MS_MAX = 10_000;
+/** One that has stopped in the middle, or cannot be reached any more, keeps the others out for no longer. */
+const IDLE_MS_MAX = 10_000;
+
 /**
  * Brings a database's schema up to date: forward-only numbered migrations, then the transition functions, which are
  * replaced whole whenever their text changed. Runs in one transaction under an advisory lock, so that running it
- * twice, or from two processes at once, is harmless, and a failure leaves nothing half done.
+ * twice, or from two processes at once, is harmless, and a failure leaves nothing half done. Where everything is up to date,
+ * as at nearly every start, a look is all, and waits for nobody.
  *
  * @throws MigrationError when an applied migration is not the one that this version carries, or is unknown to it.
  */
@@ -44,12 +52,19 @@ export async function migrate(connectionString: string, options: { schema: strin
   }
   const migrations = await readMigrations();
   const routines = await readRoutines();
-  const client = new pg.Client({ connectionString, application_name: "office migrate" });
+  const client = new pg.Client({
+    connectionString,
+    application_name: "office migrate",
+    connectionTimeoutMillis: CONNECT_MS_MAX,
+    keepAlive: true,
+  });
   // What breaks the connection makes a statement fail, and is told by that.
   client.on("error", () => {});
   await client.connect();
   try {
+    if (await isUpToDate(client, options.schema, [...migrations, routines])) return { applied: [] };
     await client.query("BEGIN");
+    await client.query(`SET LOCAL idle_in_transaction_session_timeout = ${IDLE_MS_MAX}`);
     await client.query("SELECT pg_advisory_xact_lock($1)", [LOCK_ID]);
     // Not IF NOT EXISTS: that takes the right to create schemas, even where there is nothing to create.
     const { rowCount } = await client.query("SELECT 1 FROM pg_namespace WHERE nspname = $1", [options.schema]);
@@ -63,8 +78,27 @@ export async function migrate(connectionString: string, options: { schema: strin
     await client.query("COMMIT");
     return { applied };
   } finally {
-    await client.end();
+    await inTime(client.end(), CONNECT_MS_MAX);
   }
+}
+
+/** Whether exactly these have been applied. What is wrong, where not, is found under the lock. */
+async function isUpToDate(client: pg.Client, schema: string, migrations: readonly Migration[]): Promise<boolean> {
+  const table = `${pg.escapeIdentifier(schema)}.office_migrations`;
+  const look = (text: string, values: unknown[] = []): pg.QueryConfig & { query_timeout: number } => {
+    return { text, values, query_timeout: LOOK_MS_MAX };
+  };
+  const { rows: tables } = await client.query<{ there: boolean }>(
+    look("SELECT to_regclass($1) IS NOT NULL AS there", [table]),
+  );
+  if (tables[0]?.there !== true) return false;
+  const { rows } = await client.query<{ applied: string }>(
+    look(`SELECT name || ' ' || checksum AS applied FROM ${table}`),
+  );
+  const applied = new Set(rows.map((row) => row.applied));
+  return (
+    applied.size === migrations.length && migrations.every(({ name, checksum }) => applied.has(`${name} ${checksum}`))
+  );
 }
 
 async function applyMigrations(client: pg.Client, migrations: Migration[]): Promise<string[]> {

@@ -8,6 +8,7 @@ import { monotonicMs } from "../platform/clock.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
 import { makeOfficeHome } from "../platform/officeHome.ts";
+import { inTime } from "../platform/timers.ts";
 import { EventDelivery } from "../services/events/EventDelivery.ts";
 import { createRegistry } from "../services/metrics/registry.ts";
 import { addEventLag } from "../services/metrics/serviceMetrics.ts";
@@ -25,9 +26,10 @@ export interface SchedulerWorkerOptions {
   onDatabaseLost: (error: Error) => void;
 }
 
-/** Two passes, and one each for output, heartbeat, health and housekeeping. */
+/** Three passes, and one each for output, heartbeat, health and housekeeping. */
 const CONNECTIONS_MAX = 6;
 const PING_MS_MAX = 2_000;
+const DELIVERY_MS_MAX = 3_000;
 
 /** One worker of the service: schedules and runs jobs of all offices, and tells how it is. */
 export class SchedulerWorker {
@@ -90,9 +92,12 @@ export class SchedulerWorker {
     this.#endings.defer(() => delivery.stop());
     this.#endings.defer(() => scheduling.stop(this.#departing));
     if (this.#isStopping) return url;
-    await delivery.start();
+    const delivering = delivery.start();
+    // Sessions that a dead worker left wait to be taken over: what is to be told may wait longer.
+    await inTime(delivering, DELIVERY_MS_MAX);
     this.#schedulingSinceMs = monotonicMs();
     await scheduling.start();
+    await delivering;
     const sessionsDirectory = sessionsDirectoryOf(config.officeHome);
     const housekeeping = new Housekeeping({ database, log, sessionsDirectory, retentionDays: config.retentionDays });
     this.#endings.defer(() => housekeeping.stop());

@@ -55,6 +55,14 @@ describe("an empty database", () => {
     await expect(query("SELECT name FROM office_migrations ORDER BY name")).resolves.toHaveLength(STEPS.length);
   });
 
+  test("once that is done, is looked at without waiting for whoever holds the lock", async () => {
+    const { url, query } = await emptyDatabase();
+    await migrate(url, { schema: "public" });
+    await query("BEGIN");
+    await query("SELECT pg_advisory_xact_lock(7236041889)");
+    await expect(migrate(url, { schema: "public" })).resolves.toEqual({ applied: [] });
+  });
+
   test("is left empty when something fails half-way", async () => {
     const { url, query } = await emptyDatabase();
     await query("CREATE TABLE job_events (id integer)");
