@@ -34,6 +34,8 @@ export interface QueryOptions {
 
 /** For a statement that waits for no lock and takes a moment. */
 export const LOOK: QueryOptions = { timeoutMs: 10_000 };
+/** For what is tried again soon, and must come within seconds: who waits for an answer longer had better ask elsewhere. */
+export const PROMPT: QueryOptions = { timeoutMs: 4_000 };
 
 /** What runs statements: the database, each in a transaction of its own, or an open transaction. */
 export interface Queryable {
@@ -81,15 +83,19 @@ export class Database implements Queryable {
     return rows;
   }
 
-  /** Runs `action` inside a transaction: committed when it returns, rolled back when it throws. */
-  async transaction<T>(action: (transaction: Queryable) => Promise<T>): Promise<T> {
+  /**
+   * Runs `action` inside a transaction: committed when it returns, rolled back when it throws. `options` are those of each
+   * statement that has none of its own.
+   */
+  async transaction<T>(action: (transaction: Queryable) => Promise<T>, options: QueryOptions = {}): Promise<T> {
     const client = await this.#pool.connect();
     // A connection that breaks makes the running statement fail, or the next one; and says so here once more.
     client.on("error", ignore);
     try {
-      await client.query("BEGIN");
-      const result = await action(asQueryable(client));
-      await client.query("COMMIT");
+      const transaction = asQueryable(client, options);
+      await transaction.query("", "BEGIN");
+      const result = await action(transaction);
+      await transaction.query("", "COMMIT");
       client.off("error", ignore);
       client.release();
       return result;
@@ -126,13 +132,8 @@ function separateOptions(address: string): { connectionString: string; startOpti
   return { connectionString: url.href, startOptions };
 }
 
-const asQueryable = (client: pg.ClientBase): Queryable => ({
-  async query<Row extends pg.QueryResultRow>(
-    name: string,
-    text: string,
-    values: unknown[] = [],
-    options: QueryOptions = {},
-  ) {
+const asQueryable = (client: pg.ClientBase, usual: QueryOptions): Queryable => ({
+  async query<Row extends pg.QueryResultRow>(name: string, text: string, values: unknown[] = [], options = usual) {
     return (await client.query<Row>(statementOf(name, text, values, options))).rows;
   },
 });

@@ -1,4 +1,4 @@
-import type { Queryable } from "./connection.ts";
+import { PROMPT, type Queryable } from "./connection.ts";
 
 /** A connection that nobody answers on must not take the time in which another one might. */
 const SIGN_MS_MAX = 4_000;
@@ -14,7 +14,7 @@ export interface NewWorker {
   sessionsDirectory: string;
 }
 
-/** A worker begins. Rows of those that have ended an hour ago are removed on the way. */
+/** A worker begins. Rows of those that have ended an hour ago, and left nothing running, are removed on the way. */
 export async function registerWorker(
   database: Queryable,
   { id, version, leaseMs, taskId, sessionsDirectory }: NewWorker,
@@ -22,8 +22,9 @@ export async function registerWorker(
   await database.query(
     "register_worker",
     `WITH ended AS (
-       DELETE FROM scheduler_workers
+       DELETE FROM scheduler_workers w
        WHERE (lost_at IS NOT NULL OR left_at IS NOT NULL) AND seen_at < scheduler_now() - interval '1 hour'
+         AND NOT EXISTS (SELECT 1 FROM job_executions e WHERE e.worker_id = w.id AND e.ended_at IS NULL)
      )
      INSERT INTO scheduler_workers (id, version, lease_ms, task_id, sessions_directory, started_at, seen_at)
      VALUES ($1, $2, $3, $4, $5, scheduler_now(), scheduler_now())`,
@@ -63,17 +64,15 @@ export interface WorkerSign {
   id: string;
   sign: string;
   lease_ms: number;
-  /** Since that sign, in ms by the database's clock. */
-  silent_ms: number;
 }
 
 /** All workers that have not been declared lost. */
 export const workerSigns = (database: Queryable): Promise<WorkerSign[]> =>
   database.query<WorkerSign>(
     "worker_signs",
-    `SELECT id, extract(epoch FROM seen_at)::text AS sign, lease_ms::float8,
-       extract(epoch FROM scheduler_now() - seen_at)::float8 * 1000 AS silent_ms
-     FROM scheduler_workers WHERE lost_at IS NULL`,
+    "SELECT id, extract(epoch FROM seen_at)::text AS sign, lease_ms::float8 FROM scheduler_workers WHERE lost_at IS NULL",
+    [],
+    PROMPT,
   );
 
 /** Declares a worker lost, unless it has given another sign of life. What it holds is free from now on. */
@@ -86,6 +85,7 @@ export async function declareLost(
     `UPDATE scheduler_workers SET lost_at = scheduler_now()
      WHERE id = $1 AND extract(epoch FROM seen_at)::text = $2 AND lost_at IS NULL RETURNING id`,
     [id, sign],
+    PROMPT,
   );
   return rows.length > 0;
 }

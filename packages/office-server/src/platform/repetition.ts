@@ -17,9 +17,12 @@ export class Repetition {
   /** The first time is in `everyMs`. */
   start(): void {
     if (this.#stopped) return;
-    this.#timer = setLongTimer(() => {
-      this.#running = this.#action().then(() => this.start());
-    }, this.#everyMs);
+    this.#timer = setLongTimer(() => this.startNow(), this.#everyMs);
+  }
+
+  /** The first time is at once. */
+  startNow(): void {
+    this.#running = this.#action().then(() => this.start());
   }
 
   /** Waits for the time that is under way. May be called twice, or before `start`. */

@@ -1,5 +1,5 @@
 import type { JobSchedulerConfig } from "office-contract/config.ts";
-import type { Queryable } from "../connection.ts";
+import { PROMPT, type Queryable } from "../connection.ts";
 import type { ClaimedJob } from "../transitions/runPass.ts";
 
 /** An execution that is on record as running, and what its end will be judged by. */
@@ -33,6 +33,7 @@ export const liveExecutions = (database: Queryable, officeId: string | null = nu
      LEFT JOIN scheduler_workers w ON w.id = e.worker_id
      WHERE e.ended_at IS NULL AND ($1::uuid IS NULL OR e.office_id = $1) ORDER BY e.started_at, e.id`,
     [officeId],
+    PROMPT,
   );
 
 /** The offices with executions whose workers are lost. */
@@ -42,6 +43,8 @@ export const officesWithLosses = async (database: Queryable): Promise<string[]> 
     `SELECT DISTINCT e.office_id FROM job_executions e
      WHERE e.ended_at IS NULL AND e.lease_ms IS NULL
        AND NOT EXISTS (SELECT 1 FROM scheduler_workers w WHERE w.id = e.worker_id AND w.lost_at IS NULL)`,
+    [],
+    PROMPT,
   );
   return rows.map(({ office_id: id }) => id);
 };

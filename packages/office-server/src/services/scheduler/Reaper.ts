@@ -22,17 +22,11 @@ export interface ReaperOptions {
 }
 
 /**
- * Of a lease, so much is waited for another sign even where the database says that it is over: the clock of the database may
- * have made a step, but who lives gives a sign more often than that.
- */
-const WATCHED_SHARE = 0.5;
-
-/**
  * Declares workers lost that have given no sign of life for the length of their lease, and frees their jobs.
  *
  * How long a worker has been silent is measured here, on a clock that only goes forward, from when its last sign was first
- * seen (as Kubernetes' leader election does it, client-go tools/leaderelection). The database's clock makes it shorter for
- * those who came later, and alone makes no worker look dead.
+ * seen (as Kubernetes' leader election does it, client-go tools/leaderelection): by then its sessions' hosts, which count
+ * from before the sign was sent, have ended what ran. The database's clock may make a step, and has no say.
  */
 export class Reaper {
   readonly #options: ReaperOptions;
@@ -45,9 +39,9 @@ export class Reaper {
     this.#repetition = new Repetition(options.everyMs, () => this.look());
   }
 
-  /** The first look is in a while. */
+  /** The first look is at once, since from then on others' silence is measured. */
   start(): void {
-    this.#repetition.start();
+    this.#repetition.startNow();
   }
 
   stop(): Promise<void> {
@@ -97,9 +91,6 @@ export class Reaper {
         return [id, last?.sign === sign ? last : { sign, sinceMs: nowMs }];
       }),
     );
-    return signs.filter(({ id, lease_ms: leaseMs, silent_ms: silentMs }) => {
-      const watchedMs = nowMs - (this.#seen.get(id)?.sinceMs ?? nowMs);
-      return watchedMs >= (silentMs >= leaseMs ? leaseMs * WATCHED_SHARE : leaseMs);
-    });
+    return signs.filter(({ id, lease_ms: leaseMs }) => nowMs - (this.#seen.get(id)?.sinceMs ?? nowMs) >= leaseMs);
   }
 }

@@ -1,4 +1,4 @@
-import type { Database } from "../../db/connection.ts";
+import { type Database, PROMPT } from "../../db/connection.ts";
 import { liveExecutions } from "../../db/queries/liveExecutions.ts";
 import { lockOffices } from "../../db/transitions/lockOffices.ts";
 import { runPass } from "../../db/transitions/runPass.ts";
@@ -44,4 +44,4 @@ export const settleLosses = (database: Database, { officeId, workerId, lossesMax
       taskId: null,
     });
     return settled.length;
-  });
+  }, PROMPT);

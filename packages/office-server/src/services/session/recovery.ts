@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Database } from "../../db/connection.ts";
+import { type Database, PROMPT } from "../../db/connection.ts";
 import { type LiveExecution, liveExecutions } from "../../db/queries/liveExecutions.ts";
 import { lockOffices } from "../../db/transitions/lockOffices.ts";
 import { runPass, type Settlement } from "../../db/transitions/runPass.ts";
@@ -93,7 +93,10 @@ export class Recovery {
     if (workerId === this.#options.workerId()) return hasFolder;
     // One without a folder was claimed, and nothing of it has started.
     const isHere = onlyThisMachine || hasFolder || worker.sessions_directory === sessionsDirectory;
-    return isHere && (worker.left || isGone(workerId, onlyThisMachine));
+    // What has left another machine, or another container, may have left sessions running there: their lease has the say.
+    const identity = workerProcess(workerId);
+    const hasLeft = worker.left && identity !== null && isJudgedHere(identity);
+    return isHere && (hasLeft || isGone(workerId, onlyThisMachine));
   }
 
   #directoryOf({ execution_id: id }: LiveExecution): string {
@@ -106,7 +109,7 @@ export class Recovery {
     const taken = await database.transaction(async (transaction) => {
       await lockOffices(transaction, officesOf(executions));
       return takeOver(transaction, executions, workerId());
-    });
+    }, PROMPT);
     if (taken.size > 0) log.info({ executions: taken.size }, "sessions of a worker that is gone were taken over");
     for (const execution of executions) if (taken.has(execution.execution_id)) adopt(execution);
     return taken.size;
@@ -134,7 +137,7 @@ export class Recovery {
       );
       const request = { officeIds, settlements, workerId: workerId(), claimsMax: 0, taskId: null };
       return (await runPass(transaction, request)).settled;
-    });
+    }, PROMPT);
     if (settled.length > 0)
       log.info({ executions: settled.length }, "executions of a worker that is gone were put on record");
     for (const officeId of officeIds) onSettled(officeId);

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { registerWorker } from "office-server/db/workerRows.ts";
+import { endWorker, registerWorker } from "office-server/db/workerRows.ts";
 import { currentBootId, identityOf } from "office-server/platform/processIdentity.ts";
 import { createLogger } from "office-server/platform/log.ts";
 import { currentWorkerId } from "office-server/platform/workerId.ts";
@@ -134,7 +134,9 @@ test("what a worker of the same folder had claimed and not started is free at on
     await registerWorker(database, { id, version: "1", leaseMs: 1_000, taskId: null, sessionsDirectory });
   }
   await expect(recover()).resolves.toBe(1);
-  // The folder's name says nothing of another machine's.
+  // The folder's name says nothing of another machine's, also when its worker has handed over: its sessions go on there.
+  await expect(endWorker(database, BEFORE_REBOOT)).resolves.toBe(true);
+  await expect(recover()).resolves.toBe(0);
   await expect(office.states()).resolves.toEqual({ claimed: "ready", elsewhere: "processing" });
 });
 
