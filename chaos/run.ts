@@ -1,3 +1,4 @@
+import { readlinkSync } from "node:fs";
 import type { ApiClient } from "office-contract/api/client.ts";
 import type { JobEvent } from "office-contract/events.ts";
 import { eventsAfter } from "office-server/db/queries/eventsAfter.ts";
@@ -5,6 +6,7 @@ import { bootTimeMs } from "office-server/platform/clock.ts";
 import { livingProcesses, wasStartedWith } from "office-server/platform/processTable.ts";
 import { Repetition } from "office-server/platform/repetition.ts";
 import { inTime, pause } from "office-server/platform/timers.ts";
+import { waitUntil } from "office-server/platform/waitUntil.ts";
 import { HistoryWriter } from "./history/HistoryWriter.ts";
 import { readSessions } from "./history/readSessions.ts";
 import type { Call, ClockSample, Fault, History, HistoryRecord } from "./history/records.ts";
@@ -36,6 +38,7 @@ const LOG_LENGTH_MAX = 10_000_000;
 const FINISH_MS_MAX = 180_000;
 const QUIET_MS_MAX = 30_000;
 const AGAIN_MS = 100;
+const DISMISSED_MS_MAX = 5_000;
 
 /** Lets a world work while a nemesis breaks it, and brings together what everybody has seen. */
 export async function run({ world, seed, durationMs, offices }: RunOptions): Promise<Run> {
@@ -99,7 +102,7 @@ export async function run({ world, seed, durationMs, offices }: RunOptions): Pro
     followed: new Map(loads.map(({ record, follower }) => [record.id, follower.events])),
     promises: { termGraceMs: 10_000, leaseMs: world.leases.leaseMs },
   };
-  return { history, nemesis, rescues, orphans: orphansOf(world) };
+  return { history, nemesis, rescues, orphans: await orphansOf(world) };
 }
 
 const isCall = (record: HistoryRecord): record is Call => record.kind === "call";
@@ -132,8 +135,21 @@ async function untilQuiet({ database }: World): Promise<void> {
   }
 }
 
-function orphansOf({ recordsFolder }: World): number[] {
-  return livingProcesses()
-    .filter(({ pid }) => wasStartedWith(pid, `CHAOS_RECORDS=${recordsFolder}`))
-    .map(({ pid }) => pid);
+/** Processes of sessions, hosts and guardians that are there still. */
+async function orphansOf({ folder, recordsFolder }: World): Promise<number[]> {
+  const left = (): number[] =>
+    livingProcesses()
+      .filter(({ pid }) => wasStartedWith(pid, `CHAOS_RECORDS=${recordsFolder}`) || worksIn(pid, folder))
+      .map(({ pid }) => pid);
+  // A guardian is dismissed when all else is gone.
+  await waitUntil(() => (left().length === 0 ? true : null), { everyMs: AGAIN_MS, timeoutMs: DISMISSED_MS_MAX });
+  return left();
+}
+
+function worksIn(pid: number, folder: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder);
+  } catch {
+    return false;
+  }
 }

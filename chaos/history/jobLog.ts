@@ -11,6 +11,10 @@ export interface JobLog {
 
 const ENDS: ReadonlySet<string> = new Set(["job_completed", "job_failed", "job_timeout", "job_cancelled"]);
 
+/** What may happen to a job beside its way from state to state. */
+const BESIDES: ReadonlySet<string> = new Set(["job_priority_changed", "job_handed_over"]);
+
+export const isStep = ({ type }: JobEvent): boolean => !BESIDES.has(type);
 export const isEnd = ({ type }: JobEvent): boolean => ENDS.has(type);
 
 /** All jobs that the event log tells of. */

@@ -226,7 +226,7 @@ export const FAULTS: readonly { name: string; weight: number; strike: FaultKind 
     weight: 2,
     strike: inProxy(async (proxy, { random }) => {
       proxy.freeze();
-      await pause(random.between(1_000, 6_000));
+      await pause(random.between(1_000, 12_000));
     }),
   },
   {

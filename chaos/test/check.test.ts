@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { check, INVARIANTS } from "../history/check.ts";
-import { parseSession } from "../history/readSessions.ts";
+import { parseSessions } from "../history/readSessions.ts";
 import type { Call, History } from "../history/records.ts";
-import { call, CORRUPTIONS, type Draft, draftOf, logOf } from "./corruptions.ts";
+import { CORRUPTIONS } from "./corruptions.ts";
+import { call, type Draft, draftOf, logOf } from "./draft.ts";
 import { simulate } from "./simulator.ts";
 
 const SEEDS = fc.integer({ min: 0, max: 1_000_000 });
@@ -126,28 +127,41 @@ describe("a limit that was changed", () => {
 
 describe("what an agent has written", () => {
   test("is read, its last signs included", () => {
-    const text = "start 1000 e1 7 2 j1 o1 BE 123\nalive 1200\nchild 1500\nterm 1400\nexit 1450 143\n";
-    expect(parseSession(text)).toEqual({
-      executionId: "e1",
-      jobId: "j1",
-      officeId: "o1",
-      role: "BE",
-      token: 7n,
-      attempt: 2,
-      external: false,
-      startMs: 1_000,
-      aliveMs: 1_500,
-      termMs: 1_400,
-      exited: true,
-    });
+    const text = "start 1000 12 e1 7 2 j1 o1 BE\nalive 1200 12\nchild 1500 12\nterm 1400 12\nexit 1450 12 143\n";
+    expect(parseSessions(text)).toEqual([
+      {
+        executionId: "e1",
+        jobId: "j1",
+        officeId: "o1",
+        role: "BE",
+        token: 7n,
+        attempt: 2,
+        external: false,
+        startMs: 1_000,
+        aliveMs: 1_500,
+        termMs: 1_400,
+        exited: true,
+      },
+    ]);
   });
 
   test("and was cut off in the middle of a line counts up to there", () => {
-    expect(parseSession("start 1000 e1 7 2 j1 o1 BE 123\nalive 1200\nalive 99")).toMatchObject({
-      aliveMs: 1_200,
-      exited: false,
-    });
-    expect(parseSession("start 1000 e1")).toBeNull();
-    expect(parseSession("")).toBeNull();
+    expect(parseSessions("start 1000 12 e1 7 2 j1 o1 BE\nalive 1200 12\nalive 99")).toMatchObject([
+      { aliveMs: 1_200, exited: false },
+    ]);
+    expect(parseSessions("start 1000 12 e1")).toEqual([]);
+    expect(parseSessions("")).toEqual([]);
+  });
+
+  test("by two programs of one execution is two lives", () => {
+    const start = (atMs: number, pid: number): string => `start ${atMs} ${pid} e1 7 2 j1 o1 BE\n`;
+    const sessions = parseSessions(`${start(1_000, 12)}${start(1_100, 13)}alive 1300 12\nalive 1200 13\n`);
+    expect(sessions).toMatchObject([
+      { startMs: 1_000, aliveMs: 1_300 },
+      { startMs: 1_100, aliveMs: 1_200 },
+    ]);
+    expect(verdictsOf({ ...simulate(1), sessions })["a job has at most one live session, and tokens rise"]).toBe(
+      "invalid",
+    );
   });
 });

@@ -1,37 +1,4 @@
-import type { Call, History } from "../history/records.ts";
-import { simulate } from "./simulator.ts";
-
-type Writable<T> = {
-  -readonly [Key in keyof T]: T[Key] extends ReadonlyMap<infer K, readonly (infer V)[]>
-    ? Map<K, V[]>
-    : T[Key] extends readonly (infer V)[]
-      ? V[]
-      : T[Key];
-};
-export type Draft = Writable<History>;
-
-export const draftOf = (seed: number): Draft => structuredClone(simulate(seed)) as Draft;
-export const logOf = ({ events }: Draft) => events.get("office") ?? [];
-
-/** Changes the log, and what a follower saw of it alike; numbers stay without gaps. */
-function rewrite(draft: Draft, change: (log: ReturnType<typeof logOf>) => ReturnType<typeof logOf>): void {
-  const log = change(logOf(draft)).map((event, index) => ({ ...event, seq: index + 1 }));
-  draft.events.set("office", log);
-  draft.followed.set("office", structuredClone(log));
-}
-
-export const call = (about: Partial<Call>): Call => ({
-  kind: "call",
-  client: "one",
-  name: "",
-  officeId: "office",
-  invokedMs: 0,
-  answeredMs: 1,
-  outcome: "ok",
-  request: {},
-  answer: {},
-  ...about,
-});
+import { call, type Draft, dependencyOf, logOf, rewrite } from "./draft.ts";
 
 /** What each invariant must not overlook. Returns false where the history has nothing in it that could be broken like that. */
 export const CORRUPTIONS: readonly [name: string, invariant: RegExp, corrupt: (draft: Draft) => boolean][] = [
@@ -141,6 +108,25 @@ export const CORRUPTIONS: readonly [name: string, invariant: RegExp, corrupt: (d
     },
   ],
   [
+    "a job that is ready, has another priority, and never starts",
+    /^every job that was acknowledged/,
+    (draft) => {
+      const [created] = logOf(draft);
+      if (created === undefined) return false;
+      const of = { ...created, job_id: "waiting" };
+      rewrite(draft, (events) => [
+        ...events,
+        { ...of, details: { priority: 0, depends_on: [] } },
+        { ...of, type: "job_ready", details: {} },
+        { ...of, type: "job_priority_changed", details: { from: 0, to: 1 } },
+      ]);
+      draft.calls.push(
+        call({ name: "submitJobs", request: { body: { jobs: [{}] } }, answer: { jobs: [{ id: "waiting" }] } }),
+      );
+      return true;
+    },
+  ],
+  [
     "a number that is left out",
     /^events have no gaps/,
     (draft) => {
@@ -230,6 +216,19 @@ export const CORRUPTIONS: readonly [name: string, invariant: RegExp, corrupt: (d
     },
   ],
   [
+    "a session that is told late that it was cancelled, though nothing is broken",
+    /^cancel is final/,
+    (draft) => {
+      const cancel = draft.calls.find(({ name }) => name === "cancelJob");
+      const ids = (cancel?.answer as { job_ids?: string[] } | undefined)?.job_ids ?? [];
+      const session = draft.sessions.find(({ jobId, external }) => !external && ids.includes(jobId));
+      if (session === undefined || !cancel?.answeredMs) return false;
+      draft.faults = [];
+      Object.assign(session, { termMs: cancel.answeredMs + 5_001, aliveMs: cancel.answeredMs + 5_101 });
+      return true;
+    },
+  ],
+  [
     "a session that overruns",
     /^a session that overruns/,
     (draft) => {
@@ -288,11 +287,14 @@ export const CORRUPTIONS: readonly [name: string, invariant: RegExp, corrupt: (d
       return true;
     },
   ],
+  [
+    "a report about what has ended otherwise before, that is taken",
+    /^what was acknowledged/,
+    (draft) => {
+      const end = logOf(draft).find(({ type, execution_id: id }) => type === "job_retrying" && id !== null);
+      const request = { executionId: end?.execution_id, body: { success: true } };
+      if (end !== undefined) draft.calls.push(call({ name: "completeExecution", request }));
+      return end !== undefined;
+    },
+  ],
 ];
-
-const dependencyOf = (draft: Draft, jobId: string): string | undefined =>
-  (
-    logOf(draft).find(({ type, job_id: id }) => type === "job_created" && id === jobId)?.details["depends_on"] as
-      | string[]
-      | undefined
-  )?.[0];

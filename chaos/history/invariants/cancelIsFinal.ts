@@ -1,9 +1,11 @@
 import type { Invariant, Judgement } from "../finding.ts";
-import { inWords, jobLogs } from "../jobLog.ts";
+import { inWords, isStep, jobLogs } from "../jobLog.ts";
 import type { Fault, History, SessionRecord } from "../records.ts";
 
 /** A busy machine. */
 const SLACK_MS = 5_000;
+/** Of a fault that is over, something may have to be found yet: a worker that is gone, an ear that is deaf. */
+const AFTERMATH_MS = 20_000;
 
 export const cancelIsFinal: Invariant = {
   name: "cancel is final, and what was cancelled is gone in time",
@@ -23,15 +25,13 @@ export const cancelIsFinal: Invariant = {
         }
         const after = events.slice(cancelled + 1);
         const back = after.findIndex(({ details }) => details["explicit"] === true);
-        const next = (back < 0 ? after : after.slice(0, back)).find(({ type }) => !BESIDES.has(type));
+        const next = (back < 0 ? after : after.slice(0, back)).find(isStep);
         if (next !== undefined) judgement.violated(`after job ${id} was cancelled came ${inWords(next)}`);
         if (back < 0) judgeProcesses(history, sessions.get(id) ?? [], call.answeredMs ?? Infinity, judgement);
       }
     }
   },
 };
-
-const BESIDES: ReadonlySet<string> = new Set(["job_priority_changed", "job_handed_over"]);
 
 const cancelledBy = (answer: unknown): string[] => (answer as { job_ids?: string[] }).job_ids ?? [];
 
@@ -42,11 +42,16 @@ function judgeProcesses(
   answeredMs: number,
   judgement: Judgement,
 ): void {
-  const allowedMs = promises.termGraceMs + promises.leaseMs + SLACK_MS;
-  for (const { executionId, jobId, aliveMs } of sessions.filter(({ external }) => !external)) {
+  for (const { executionId, jobId, aliveMs, termMs } of sessions.filter(({ external }) => !external)) {
     judgement.judged += 1;
+    const disturbed = faults.some(({ fromMs, toMs }) => fromMs < aliveMs && toMs > answeredMs - AFTERMATH_MS);
     const stoppedMs = timeWithin(faults, answeredMs, aliveMs);
-    if (aliveMs > answeredMs + allowedMs + stoppedMs) {
+    const toldMs = answeredMs + SLACK_MS + (disturbed ? promises.leaseMs : 0) + stoppedMs;
+    if (aliveMs > toldMs && (termMs ?? Infinity) > toldMs) {
+      judgement.violated(
+        `job ${jobId} was cancelled at ${answeredMs} ms, and its execution ${executionId} was not told by ${toldMs} ms`,
+      );
+    } else if (aliveMs > toldMs + promises.termGraceMs) {
       judgement.violated(
         `job ${jobId} was cancelled at ${answeredMs} ms, and its execution ${executionId} lived at ${aliveMs} ms`,
       );

@@ -1,5 +1,5 @@
 import type { Invariant } from "../finding.ts";
-import { inWords, isEnd, jobLogs } from "../jobLog.ts";
+import { inWords, isEnd, isStep, jobLogs } from "../jobLog.ts";
 
 /** The run ends when nothing is broken any more and no office is paused: then nothing has a reason to wait. */
 export const everyJobEnds: Invariant = {
@@ -10,9 +10,9 @@ export const everyJobEnds: Invariant = {
       if (name !== "submitJobs" || outcome !== "ok") continue;
       for (const { id } of (answer as { jobs: { id: string }[] }).jobs) {
         judgement.judged += 1;
-        const last = logs.get(id)?.events.at(-1);
+        const last = logs.get(id)?.events.findLast(isStep);
         if (last === undefined) judgement.violated(`job ${id} was acknowledged, and the log does not know it`);
-        else if (!isEnd(last) && last.type !== "job_priority_changed" && last.type !== "job_handed_over") {
+        else if (!isEnd(last)) {
           judgement.violated(`office ${last.office_id}: the last word about job ${id} is ${inWords(last)}`);
         }
       }

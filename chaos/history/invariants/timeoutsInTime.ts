@@ -1,12 +1,11 @@
 import type { Invariant } from "../finding.ts";
-import type { Fault } from "../records.ts";
 
 const LATE_MS_MAX = 2_000;
 
 /** By the session's own word: when it began, and when it was asked to end. */
 export const timeoutsInTime: Invariant = {
   name: "a session that overruns is asked to end within 2 s of its deadline",
-  judge({ sessions, events, calls, faults }, judgement) {
+  judge({ sessions, events, calls }, judgement) {
     const timeouts = new Map<string, number>();
     for (const list of events.values()) {
       for (const { type, execution_id: id, details } of list) {
@@ -21,9 +20,6 @@ export const timeoutsInTime: Invariant = {
       const dueMs = session.startMs + timeoutMs;
       if (session.termMs !== null ? session.termMs <= dueMs + LATE_MS_MAX : session.aliveMs <= dueMs + LATE_MS_MAX)
         continue;
-      // Its host keeps the time; and one that somebody has stopped cannot.
-      if (faults.some((fault) => isOfHost(fault) && fault.fromMs <= dueMs + LATE_MS_MAX && fault.toMs >= dueMs))
-        continue;
       judgement.violated(
         `execution ${session.executionId} began at ${session.startMs} ms, had ${timeoutMs} ms, and was ${
           session.termMs === null ? `alive at ${session.aliveMs}` : `asked to end at ${session.termMs}`
@@ -32,5 +28,3 @@ export const timeoutsInTime: Invariant = {
     }
   },
 };
-
-const isOfHost = ({ name }: Fault): boolean => name.startsWith("host-");
