@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "office-server/db/connection.ts";
 import { createLogger } from "office-server/platform/log.ts";
 import { Housekeeping } from "office-server/services/retention/Housekeeping.ts";
@@ -11,6 +12,14 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
+
+/** Lets so many minutes go by, and the round of each come to its end: it may look into a folder, which takes real time. */
+async function goBy(minutes: number): Promise<void> {
+  for (let passed = 0; passed < minutes; passed++) {
+    await vi.advanceTimersByTimeAsync(minute);
+    while (vi.getTimerCount() === 0) await nextTurn();
+  }
+}
 
 /** A database in which there is nothing, and the names of the statements that it was asked for. */
 function setup(query: (name: string) => Promise<unknown[]> = () => Promise.resolve([])) {
@@ -37,9 +46,9 @@ test("counts every minute, and deletes after a minute and then every ten", async
   const { housekeeping, times } = setup();
   await vi.advanceTimersByTimeAsync(minute - 1);
   expect(times("uncounted_offices")).toBe(0);
-  await vi.advanceTimersByTimeAsync(1);
+  await goBy(1);
   expect([times("uncounted_offices"), times("aged_offices")]).toEqual([1, 1]);
-  await vi.advanceTimersByTimeAsync(10 * minute);
+  await goBy(10);
   expect([times("uncounted_offices"), times("aged_offices")]).toEqual([11, 2]);
   await housekeeping.stop();
   await housekeeping.stop();
@@ -49,7 +58,7 @@ test("counts every minute, and deletes after a minute and then every ten", async
 
 test("goes on after a failure", async () => {
   const { housekeeping, warnings, times } = setup(() => Promise.reject(new Error("it is away")));
-  await vi.advanceTimersByTimeAsync(3 * minute);
+  await goBy(3);
   expect(times("uncounted_offices")).toBe(3);
   expect(warnings).toHaveLength(3);
   await housekeeping.stop();
