@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import manifest from "../../package.json" with { type: "json" };
 import { Database } from "../db/connection.ts";
 import type { Config } from "../platform/config.ts";
@@ -7,6 +8,7 @@ import { setLongTimer } from "../platform/timers.ts";
 import { DependencyResolver } from "../services/scheduler/DependencyResolver.ts";
 import { ExecutionQueue } from "../services/scheduler/ExecutionQueue.ts";
 import { Reaper } from "../services/scheduler/Reaper.ts";
+import { SIGNS_FILE } from "../services/scheduler/SeenSigns.ts";
 import { SchedulerLoop } from "../services/scheduler/SchedulerLoop.ts";
 import { WorkerLease } from "../services/scheduler/WorkerLease.ts";
 import type { Recovery, RecoveryOptions } from "../services/session/recovery.ts";
@@ -91,7 +93,17 @@ export class Scheduling {
       }
     });
     const { reapMs: everyMs, lossesMax, heartbeatMs: heldForMsMin } = timing;
-    this.#reaper = new Reaper({ database, log, everyMs, lossesMax, heldForMsMin, lease: this.lease, onFreed });
+    const signsPath = join(sessionsDirectoryOf(config.officeHome), SIGNS_FILE);
+    this.#reaper = new Reaper({
+      database,
+      log,
+      everyMs,
+      lossesMax,
+      heldForMsMin,
+      lease: this.lease,
+      signsPath,
+      onFreed,
+    });
     this.lease.onFence = () => this.#stopSessions();
     this.lease.onHold = () => void this.loop.tick();
   }

@@ -1,9 +1,10 @@
 import type { Database } from "../../db/connection.ts";
 import { officesWithLosses } from "../../db/queries/liveExecutions.ts";
 import { declareLost, type WorkerSign, workerSigns } from "../../db/workerRows.ts";
-import { monotonicMs } from "../../platform/clock.ts";
+import { bootTimeMs } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/log.ts";
 import { Repetition } from "../../platform/repetition.ts";
+import { SeenSigns } from "./SeenSigns.ts";
 import { settleLosses } from "./workerLosses.ts";
 
 export interface ReaperOptions {
@@ -17,6 +18,8 @@ export interface ReaperOptions {
   lease: { readonly workerId: string; readonly heldForMs: number };
   /** Held for so long, in ms, that all others have had the time for a sign of life since the database was back. */
   heldForMsMin: number;
+  /** Where the workers of this machine note what they see of others: see SeenSigns. */
+  signsPath: string;
   /** Called when jobs of an office are free again. */
   onFreed: (officeId: string) => void;
 }
@@ -24,18 +27,18 @@ export interface ReaperOptions {
 /**
  * Declares workers lost that have given no sign of life for the length of their lease, and frees their jobs.
  *
- * How long a worker has been silent is measured here, on a clock that only goes forward, from when its last sign was first
- * seen (as Kubernetes' leader election does it, client-go tools/leaderelection): by then its sessions' hosts, which count
+ * How long a worker has been silent is measured on this machine, on a clock that only goes forward, from when its last sign was
+ * first seen (as Kubernetes' leader election does it, client-go tools/leaderelection): by then its sessions' hosts, which count
  * from before the sign was sent, have ended what ran. The database's clock may make a step, and has no say.
  */
 export class Reaper {
   readonly #options: ReaperOptions;
   readonly #repetition: Repetition;
-  /** Each worker's last sign, and when it was first seen. */
-  #seen = new Map<string, { sign: string; sinceMs: number }>();
+  readonly #seen: SeenSigns;
 
   constructor(options: ReaperOptions) {
     this.#options = options;
+    this.#seen = new SeenSigns(options.signsPath);
     this.#repetition = new Repetition(options.everyMs, () => this.look());
   }
 
@@ -83,14 +86,10 @@ export class Reaper {
 
   /** Returns those that have been silent for the length of their lease. */
   #observe(signs: readonly WorkerSign[]): WorkerSign[] {
-    const nowMs = monotonicMs();
-    const before = this.#seen;
-    this.#seen = new Map(
-      signs.map(({ id, sign }) => {
-        const last = before.get(id);
-        return [id, last?.sign === sign ? last : { sign, sinceMs: nowMs }];
-      }),
-    );
-    return signs.filter(({ id, lease_ms: leaseMs }) => nowMs - (this.#seen.get(id)?.sinceMs ?? nowMs) >= leaseMs);
+    const { log } = this.#options;
+    const silentMs = this.#seen.note(signs, bootTimeMs(), (error) => {
+      log.debug({ err: error }, "what was seen of other workers cannot be written down: this worker alone knows it");
+    });
+    return signs.filter(({ id, lease_ms: leaseMs }) => (silentMs.get(id) ?? 0) >= leaseMs);
   }
 }

@@ -1,8 +1,12 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { registerWorker, renewWorker } from "office-server/db/workerRows.ts";
 import { newId } from "office-server/platform/ids.ts";
 import { createLogger } from "office-server/platform/log.ts";
 import { Reaper, type ReaperOptions } from "office-server/services/scheduler/Reaper.ts";
-import { describe, expect, test } from "vitest";
+import { SIGNS_FILE } from "office-server/services/scheduler/SeenSigns.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { setup, sql, type World } from "../../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
 import type { TestOffice } from "../../../../../test/support/testOffice.ts";
@@ -11,6 +15,8 @@ const LEASE_MS = 1;
 const FOR_EVER_MS = 3_600_000;
 
 function reaperIn(world: World, options: Partial<ReaperOptions> = {}) {
+  const folder = mkdtempSync(join(tmpdir(), "office-reaper-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const freed: string[] = [];
   const reaper = new Reaper({
     database: world.database,
@@ -19,6 +25,7 @@ function reaperIn(world: World, options: Partial<ReaperOptions> = {}) {
     lossesMax: 3,
     lease: { workerId: "reaper", heldForMs: 1_000 },
     heldForMsMin: 1_000,
+    signsPath: join(folder, SIGNS_FILE),
     onFreed: (officeId) => freed.push(officeId),
     ...options,
   });
