@@ -68,6 +68,19 @@ async function startAndWait(folder: OfficeFolder) {
 const runsOf = (folder: OfficeFolder) =>
   Object.fromEntries(PLAN.jobs.map(({ key }) => [key, folder.lines(`${key}.runs`)]));
 
+test("kill -9 of PostgreSQL, and Ctrl-C at once: the sessions end, and so does the run", async () => {
+  const folder = await setup({ database: false });
+  const plan = folder.plan({ jobs: [{ key: "a", run: "touch begun; sleep 600" }] });
+  const run = folder.start(["run", plan]);
+  await folder.fileAppears("begun");
+  process.kill(Number(folder.lines(".office/postgres/postmaster.pid")[0]), "SIGKILL");
+  run.signalGroup("SIGINT");
+  expect(await run.exit, run.stderr).toBe(130);
+  // An outage is told in plain words.
+  expect(`${run.stdout.join("\n")}${run.stderr}`).not.toContain('"stack"');
+  expect(folder.processes()).toEqual([]);
+});
+
 describe("kill -9 of `office run`", () => {
   test("--resume honours what ended meanwhile, and goes on with what did not", async () => {
     const folder = await setup();

@@ -1,6 +1,9 @@
+import { inTime } from "office-server/platform/timers.ts";
 import type { TaskWorker } from "office-server/workers/taskWorker.ts";
 import type { RunView } from "./run/view.ts";
 
+/** Longer than sessions get from SIGTERM to SIGKILL. */
+const LEAVE_MS_MAX = 15_000;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
@@ -69,8 +72,19 @@ export class Interruption {
       const stopping = await worker.cancel(`interrupted by ${this.#signal}`);
       if (stopping > 0) view.notice(`stopping ${stopping} ${stopping === 1 ? "session" : "sessions"} …`);
     } catch (error) {
-      view.notice(`the jobs could not be cancelled: ${(error as Error).message}`);
-      await worker.stop();
+      view.notice(`the jobs cannot be cancelled (${(error as Error).message}): their sessions are stopped`);
+      await this.#leave(worker);
     }
+  }
+
+  /** The database is away. It may be back in a moment; if not, the sessions' hosts know what to do, and the next run the rest. */
+  async #leave(worker: TaskWorker): Promise<void> {
+    const isOnRecord = await inTime(
+      worker.interrupt().then(() => true),
+      LEAVE_MS_MAX,
+    ).catch(() => false);
+    if (isOnRecord === true) return;
+    process.stderr.write("office: the database does not answer; the next run puts on record what has ended\n");
+    process.exit(this.#exitCode);
   }
 }

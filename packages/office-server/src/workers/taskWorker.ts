@@ -98,6 +98,15 @@ export class TaskWorker {
     return stopping.length;
   }
 
+  /**
+   * Starts nothing more, and stops the sessions; their jobs go back to the queue. For when the database does not say whether
+   * they are cancelled. Resolves when all of them are gone, and that is on record.
+   */
+  async interrupt(): Promise<void> {
+    await this.#scheduling.loop.stop("interrupt");
+    this.#finish();
+  }
+
   /** Does not wait any longer for sessions that are being stopped: they are killed. */
   async kill(): Promise<void> {
     await this.#scheduling.sessions.killAll();
