@@ -97,6 +97,14 @@ describe("a plan that is handed to the service", () => {
     const shell = new Shell(await setup({ ALLOW_RUN: "0" }));
     shell.service.folder.plan({ jobs: [{ key: "a", run: "touch never" }] });
     expect(await shell.fail(1, "submit", "plan.yaml")).toContain("up --allow-run");
+
+    // What is refused changes nothing: the office keeps the settings that it had.
+    const kept = (limits: object, job: object) => ({ office: "kept", limits, jobs: [{ key: "a", ...job }] });
+    shell.service.folder.plan(kept({ maxRetries: 5 }, { command: ["true"] }));
+    await shell.run("submit", "plan.yaml");
+    shell.service.folder.plan(kept({ maxRetries: 7 }, { run: "touch never" }));
+    await shell.fail(1, "submit", "plan.yaml");
+    expect(await shell.json("config", "-o", "kept")).toMatchObject([{ maxRetries: 5 }]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { Database } from "office-server/db/connection.ts";
 import { describe, expect, test } from "vitest";
 import { problemsOf } from "./support/history.ts";
 import { setup } from "./support/officeFolder.ts";
@@ -122,6 +123,20 @@ describe("--resume", () => {
       );
     }
     expect(folder.has("b.done")).toBe(false);
+
+    // What is refused changes nothing: an office keeps its settings.
+    const named = folder.plan({ office: "kept", limits: { maxRetries: 5 }, jobs: [once("k")] }, "kept.yaml");
+    expect(await (await folder.run(named)).exit).toBe(0);
+    folder.plan({ office: "kept", limits: { maxRetries: 7 }, jobs: [once("k"), once("l")] }, "kept.yaml");
+    expect(await (await folder.run(named, "--resume")).exit).toBe(2);
+    const { DATABASE_URL: connectionString = "" } = folder.environment;
+    const database = new Database({ connectionString, schema: "public" });
+    const kept = await database.query(
+      "",
+      "SELECT scheduler_config ->> 'maxRetries' AS retries FROM offices WHERE name = 'kept'",
+    );
+    await database.close();
+    expect(kept).toEqual([{ retries: "5" }]);
   });
 
   test("refuses a plan that was never run", async () => {

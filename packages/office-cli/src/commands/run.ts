@@ -16,6 +16,7 @@ import { TaskWorker } from "office-server/workers/taskWorker.ts";
 import { Interruption } from "../interruption.ts";
 import { printPlanErrors } from "../planErrors.ts";
 import { describeBlocked } from "../run/blocked.ts";
+import { Troubles } from "../run/troubles.ts";
 import { createRunView, type ViewKind } from "../run/view.ts";
 import { shellWord } from "../shellWord.ts";
 
@@ -55,6 +56,9 @@ export async function runPlan(path: string, options: RunOptions, io: Output): Pr
     interruption.forget();
   }
 }
+
+const pausedNotice = (office: string): string =>
+  `office ${office} is paused: nothing starts until it is resumed (${commandName()} resume ${shellWord(office)})`;
 
 async function withDatabase(
   config: Config,
@@ -96,7 +100,11 @@ async function runInDatabase({ database, config, plan, path, options, io, interr
     : io.stdout.isTTY && config.environment["TERM"] !== "dumb"
       ? "live"
       : "lines";
-  const log = createLogger(config.logLevel === "info" || viewKind === "live" ? "error" : config.logLevel);
+  let say = (text: string): void => void io.stderr.write(`office: ${text}\n`);
+  const log =
+    config.logLevel === "info" || viewKind === "live"
+      ? createLogger("error", new Troubles((text) => say(text)))
+      : createLogger(config.logLevel);
   const origin: PlanOrigin = { path: resolve(path), defaultOffice: basename(path, extname(path)) };
 
   await recordEnds(database, config, log);
@@ -117,6 +125,7 @@ async function runInDatabase({ database, config, plan, path, options, io, interr
   }
 
   const view = createRunView(viewKind, io);
+  say = (text) => view.notice(text);
   const { officeId, taskId } = submission;
   view.start({
     title: plan.title ?? basename(path),
@@ -137,11 +146,12 @@ async function runInDatabase({ database, config, plan, path, options, io, interr
     taskId,
     onEvents: (events) => view.onEvents(events),
   });
+  if (submission.isPaused) view.notice(pausedNotice(plan.office ?? origin.defaultOffice));
   interruption.watch(worker, view);
   try {
     await worker.start(submission.eventsAfter);
     await worker.finished;
-    const blocked = await worker.blocked();
+    const blocked = interruption.happened ? [] : await worker.blocked();
     if (blocked.length > 0) view.notice(describeBlocked(blocked));
   } finally {
     await worker.stop();

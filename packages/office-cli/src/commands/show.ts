@@ -52,7 +52,9 @@ function factsOf(job: JobDetails, time: TimeWords, nowMs: number): (readonly [st
     ["agent", job.agent_id === null ? null : [job.agent_id]],
     ["runtime", job.runtime === null ? null : [job.runtime]],
     ["priority", [String(job.priority)]],
-    ["attempts", [String(job.attempt), job.max_retries === null ? "" : dim(` of ${job.max_retries + 1}`)]],
+    // What was brought back, handed over, or lost with its worker has had attempts that used no retry.
+    ["attempts", [String(job.attempt)]],
+    ["retries", [String(job.retry_count), job.max_retries === null ? "" : dim(` of ${job.max_retries}`)]],
     ["timeout", [job.timeout_ms === null ? dim("as the office says for its role") : written(job.timeout_ms)]],
     ["created", [time(job.created_at)]],
     ["branch", job.branch_name === null ? null : [job.branch_name]],

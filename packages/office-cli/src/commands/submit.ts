@@ -1,5 +1,6 @@
 import { basename, dirname, extname, resolve } from "node:path";
 import { type ApiClient, ApiError, type ResponseOf } from "office-contract/api/client.ts";
+import type { Office } from "office-contract/api/offices.ts";
 import { effectiveConfig } from "office-contract/config.ts";
 import type { Plan } from "office-server/domain/plan.ts";
 import { type ClientConfig, commandName } from "office-server/platform/clientConfig.ts";
@@ -45,7 +46,11 @@ export async function submitPlan(path: string, options: SubmitOptions, io: Io): 
   const { plan } = read;
   const { client, config } = connect();
   const office = await prepareOffice({ client, config, plan, path, named: options.office });
-  const submit = () => submitJobs(client, office.id, planRequest(plan, dirname(resolve(path))));
+  const submit = () =>
+    submitJobs(client, office.id, planRequest(plan, dirname(resolve(path)))).catch(async (error: unknown) => {
+      if (error instanceof ApiError && error.problem.status < 500) await office.undo();
+      throw error;
+    });
   if (options.follow) {
     return following(io, async (signal) => {
       const onCut = (): void => remark(io, LOST);
@@ -72,35 +77,49 @@ interface Preparation {
   named: string | undefined;
 }
 
+interface PreparedOffice {
+  id: string;
+  name: string;
+  /** Gives it the settings back that it had. One that is new stays: others may have found it meanwhile. */
+  undo: () => Promise<void>;
+}
+
 /** Finds the office that a plan is for, or creates it, and gives it the plan's settings. */
-async function prepareOffice({
-  client,
-  config,
-  plan,
-  path,
-  named,
-}: Preparation): Promise<{ id: string; name: string }> {
+async function prepareOffice({ client, config, plan, path, named }: Preparation): Promise<PreparedOffice> {
   if (plan.office !== null && named !== undefined && named !== plan.office) {
     throw new UsageError(`${path} is for office "${plan.office}", and --office says "${named}"; leave one of them out`);
   }
   const given = plan.office ?? named ?? config.office;
   const name = given ?? basename(path, extname(path));
-  const office = await findOrCreate(client, name);
+  const planPath = resolve(path);
+  const office = await findOrCreate(client, given === null ? { name, metadata: { plan: planPath } } : { name });
+  const params = { officeId: office.id };
+  const before = office.isNew ? null : await client.call("getConfig", { params });
   const settings = plan.limits;
-  // An office that is there for a plan alone is as that plan says; another one keeps what else was set.
-  const patch = given === null ? effectiveConfig(settings) : settings;
-  if (Object.keys(settings).length > 0 || (given === null && !office.isNew)) {
-    await client.call("patchConfig", { params: { officeId: office.id }, body: patch });
+  // An office that was made for this plan alone is as the plan says; another one keeps what else was set.
+  const isItsOwn = given === null && planOf(office) === planPath;
+  const patch = isItsOwn ? effectiveConfig(settings) : settings;
+  if (Object.keys(settings).length > 0 || (isItsOwn && !office.isNew)) {
+    await client.call("patchConfig", { params, body: patch });
   }
-  return office;
+  const undo = async (): Promise<void> => {
+    if (before !== null) await client.call("patchConfig", { params, body: before });
+  };
+  return { id: office.id, name: office.name, undo };
 }
 
-async function findOrCreate(client: ApiClient, name: string): Promise<{ id: string; name: string; isNew: boolean }> {
+const planOf = ({ metadata }: Office): unknown => (metadata as { plan?: unknown } | null)?.plan;
+
+async function findOrCreate(
+  client: ApiClient,
+  body: { name: string; metadata?: { plan: string } },
+): Promise<Office & { isNew: boolean }> {
+  const { name } = body;
   const found = await officeOfName(client, name);
   if (found !== null) return { ...found, isNew: false };
   if (isId(name)) return { ...(await client.call("getOffice", { params: { officeId: name } })), isNew: false };
   try {
-    return { ...(await client.call("createOffice", { body: { name } })), isNew: true };
+    return { ...(await client.call("createOffice", { body })), isNew: true };
   } catch (error) {
     // Somebody else has just created it.
     const made =

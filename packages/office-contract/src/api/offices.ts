@@ -19,7 +19,9 @@ const officeFields = {
   description: text(TEXT_LENGTH_MAX),
   github_org: text(200),
   github_repo: text(200),
-  repo_path: text(4_096).describe("Absolute. What the folders of jobs are relative to."),
+  repo_path: text(4_096)
+    .refine((path) => path === null || path === undefined || path.startsWith("/"), "must be absolute, like /srv/shop")
+    .describe("Absolute. What the folders of jobs are relative to."),
   metadata: jsonObjectSchema.nullable().optional(),
   roles: rolesSchema.optional(),
 };

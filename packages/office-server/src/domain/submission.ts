@@ -30,6 +30,7 @@ export interface SubmittedJob extends Omit<PlanJob, "session"> {
 /** What a request may lean on. */
 export interface SubmissionOffice {
   id: string;
+  isPaused: boolean;
   /** The roles that the office knows how to run. */
   roles: ReadonlySet<string>;
   /** What folders are relative to; absolute. */
@@ -152,7 +153,7 @@ function partOfSession(job: RequestedJob, role: PlanRole, directory: string): Pa
   return Object.keys(part).length === 0 ? null : part;
 }
 
-function warningsOf(jobs: readonly SubmittedJob[], { id, roles }: SubmissionOffice): string[] {
+function warningsOf(jobs: readonly SubmittedJob[], { id, isPaused, roles }: SubmissionOffice): string[] {
   const lost = jobs.filter(({ session, role }) => !saysHow(session) && !roles.has(role));
   const warnings = lost
     .slice(0, WARNINGS_MAX)
@@ -163,6 +164,11 @@ function warningsOf(jobs: readonly SubmittedJob[], { id, roles }: SubmissionOffi
     );
   const more = lost.length - warnings.length;
   if (more > 0) warnings[WARNINGS_MAX - 1] = `${more + 1} more jobs have nothing to run, for the same reason`;
+  if (isPaused) {
+    warnings.unshift(
+      `the office is paused: nothing starts until it is resumed (PATCH /api/offices/${id}, status "active")`,
+    );
+  }
   return warnings;
 }
 

@@ -34,12 +34,14 @@ export interface Submission {
   eventsAfter: number;
   /** The office's limit on sessions at a time. */
   maxConcurrentJobs: number;
+  /** Whether the office is paused, so that nothing starts until somebody resumes it. */
+  isPaused: boolean;
 }
 
 /** Stores a plan as one task, all or nothing. Its office is created if it is missing, and gets the plan's settings. */
 export const submitPlan = (database: Database, plan: Plan, origin: PlanOrigin): Promise<Submission> =>
   database.transaction(async (transaction) => {
-    const { id: officeId, config } = await applySettings(transaction, plan, origin);
+    const { id: officeId, config, isPaused } = await applySettings(transaction, plan, origin);
     const taskId = newJobId();
     const ids = new Map(plan.jobs.map((job) => [job.key, newJobId()]));
     const jobs = plan.jobs.map((job) => withIds(job, ids));
@@ -48,7 +50,7 @@ export const submitPlan = (database: Database, plan: Plan, origin: PlanOrigin): 
     if ((await submitTask(transaction, task)) === null)
       throw new Refusal("office_is_archived", "the office is archived");
     const stored = await taskJobs(transaction, taskId);
-    return { officeId, taskId, jobs: stored, eventsAfter, maxConcurrentJobs: config.maxConcurrentJobs };
+    return { officeId, taskId, jobs: stored, eventsAfter, maxConcurrentJobs: config.maxConcurrentJobs, isPaused };
   });
 
 export type Resumption = { ok: true; submission: Submission } | { ok: false; reason: string };
@@ -69,9 +71,9 @@ export async function resumePlan(
   const running = await runningElsewhere(database, task.id, onlyThisMachine);
   if (running !== null) return refuse(`it is being run, by process ${running}; wait for its end, or stop it`);
   const submission = await database.transaction(async (transaction) => {
-    const { id: officeId, config } = await applySettings(transaction, plan, origin);
     const stored = await taskJobs(transaction, task.id);
     if (!isSameGraph(plan, stored)) return null;
+    const { id: officeId, config, isPaused } = await applySettings(transaction, plan, origin);
     const ids = new Map(stored.map((job) => [job.key, job.id]));
     const eventsAfter = await lastEventSeq(transaction, officeId);
     await redefineJobs(
@@ -86,7 +88,7 @@ export async function resumePlan(
       { downstream: false },
     );
     const jobs = await taskJobs(transaction, task.id);
-    return { officeId, taskId: task.id, jobs, eventsAfter, maxConcurrentJobs: config.maxConcurrentJobs };
+    return { officeId, taskId: task.id, jobs, eventsAfter, maxConcurrentJobs: config.maxConcurrentJobs, isPaused };
   });
   if (submission === null)
     return refuse("its jobs or their dependencies have changed since its last run; run it without --resume");
@@ -95,13 +97,13 @@ export async function resumePlan(
 
 const refuse = (reason: string): Resumption => ({ ok: false, reason });
 
-/** An office that a plan names keeps what earlier plans have set. One that is there for a plan alone is as that plan says. */
+/** An office that a plan names keeps what others have set. One that is there for a plan alone is as that plan says. */
 const applySettings = (transaction: Queryable, plan: Plan, origin: PlanOrigin): Promise<Office> =>
   ensureOffice(transaction, {
     name: plan.office ?? origin.defaultOffice,
     config: plan.limits,
     roles: roleSessions(plan, dirname(origin.path)),
-    keep: plan.office !== null,
+    ...(plan.office === null && { onlyFor: origin.path }),
   });
 
 /** The pid of the process that runs a job of the task, if one does. What one that is gone has left is taken over. */

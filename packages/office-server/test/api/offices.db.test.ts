@@ -23,6 +23,12 @@ describe("an office", () => {
     await expect(client.call("getOffice", { params: { officeId: office.id } })).resolves.toEqual(office);
   });
 
+  test("has an absolute folder", async () => {
+    const { request } = api();
+    const refused = problemIn(await request("POST", "/api/offices", { json: { name: "lost", repo_path: "srv/shop" } }));
+    expect(refused).toMatchObject({ code: "invalid_request", errors: [{ field: "body.repo_path" }] });
+  });
+
   test("has the default settings", async () => {
     const { client } = api();
     const { id: officeId } = await client.call("createOffice", { body: { name: "by default" } });

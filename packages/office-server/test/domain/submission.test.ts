@@ -12,7 +12,12 @@ import {
 } from "../../src/domain/submission.ts";
 
 const ID = "0199c7a2-6f3e-7b11-9f5e-2d1c4b7a9e10";
-const OFFICE = { id: "0199c7a2-6f3e-7b11-9f5e-2d1c4b7a9e11", roles: new Set(["BE"]), directory: "/repo" };
+const OFFICE = {
+  id: "0199c7a2-6f3e-7b11-9f5e-2d1c4b7a9e11",
+  isPaused: false,
+  roles: new Set(["BE"]),
+  directory: "/repo",
+};
 
 const request = (body: unknown): SubmitRequest => submitJobsSchema.parse(body);
 
@@ -243,6 +248,13 @@ describe("warnings", () => {
 
   test("none where the job, or the office, says how it is run", () => {
     expect(warnings({ key: "a", role: "BE" }, { key: "b", command: ["true"] })).toEqual([]);
+  });
+
+  test("one where the office is paused", () => {
+    const paused = resolveSubmission(ofJobs({ key: "a", role: "BE" }), { ...OFFICE, isPaused: true });
+    expect(paused.warnings).toEqual([
+      expect.stringContaining("the office is paused: nothing starts until it is resumed"),
+    ]);
   });
 
   test("one that names the job and a remedy", () => {

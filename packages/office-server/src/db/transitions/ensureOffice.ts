@@ -17,34 +17,47 @@ export interface OfficeSettings {
   config: JobSchedulerConfigPatch;
   /** How roles are run. */
   roles: Readonly<Record<string, SessionSpec>>;
-  /** Whether both are laid over what the office has (the default), or over the defaults alone. */
-  keep?: boolean;
+  /**
+   * The plan file (absolute) that the office would be there for alone. One that was made for it is as it says; over what any
+   * other office has, both are laid.
+   */
+  onlyFor?: string;
+}
+
+interface OfficeByName {
+  id: string;
+  status: string;
+  scheduler_config: JobSchedulerConfig;
+  plan: string | null;
 }
 
 export interface Office {
   id: string;
   config: JobSchedulerConfig;
+  isPaused: boolean;
 }
 
 /** Finds an office by name, or creates it, and applies settings to it. Part of the caller's transaction. */
 export async function ensureOffice(
   transaction: Queryable,
-  { name, config, roles, keep = true }: OfficeSettings,
+  { name, config, roles, onlyFor }: OfficeSettings,
 ): Promise<Office> {
   await lockOfficeName(transaction, name);
-  const [office] = await transaction.query<{ id: string; scheduler_config: JobSchedulerConfig }>(
+  const [office] = await transaction.query<OfficeByName>(
     "office_by_name",
-    "SELECT id, scheduler_config FROM offices WHERE name = $1 ORDER BY created_at, id LIMIT 1 FOR NO KEY UPDATE",
+    "SELECT id, status, scheduler_config, metadata ->> 'plan' AS plan FROM offices WHERE name = $1 ORDER BY created_at, id LIMIT 1 FOR NO KEY UPDATE",
     [name],
   );
+  const keep = onlyFor === undefined || office?.plan !== onlyFor;
   const effective = effectiveConfig(keep ? { ...office?.scheduler_config, ...config } : config);
   const settings = storableJson(effective);
   const [row] =
     office === undefined
       ? await transaction.query<{ id: string }>(
           "create_office",
-          "INSERT INTO offices (name, scheduler_config, roles) VALUES ($1, $2, $3) RETURNING id",
-          [name, settings, storableJson(roles)],
+          `INSERT INTO offices (name, scheduler_config, roles, metadata)
+           VALUES ($1, $2, $3, CASE WHEN $4::text IS NOT NULL THEN jsonb_build_object('plan', $4::text) END) RETURNING id`,
+          [name, settings, storableJson(roles), onlyFor ?? null],
         )
       : await transaction.query<{ id: string }>(
           "configure_office",
@@ -53,5 +66,5 @@ export async function ensureOffice(
           [office.id, settings, storableJson(roles), keep],
         );
   if (row === undefined) throw new Error("the office was not stored");
-  return { id: row.id, config: effective };
+  return { id: row.id, config: effective, isPaused: office?.status === "paused" };
 }

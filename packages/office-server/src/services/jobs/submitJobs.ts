@@ -57,7 +57,8 @@ export async function submitJobs(
   if (office === null) throw new Refusal("not_found", `there is no office ${officeId}`);
   checkGraph(graph, known);
   const directory = resolve(workingFolder, office.repo_path ?? ".");
-  const resolved = resolveSubmission(request, { id: officeId, roles: new Set(office.roles), directory });
+  const isPaused = office.status === "paused";
+  const resolved = resolveSubmission(request, { id: officeId, isPaused, roles: new Set(office.roles), directory });
   const task = new NewTaskOfJobs(officeId, graph, resolved);
 
   if (repeated === null && named.length === 0) return { isRepeat: false, answer: await task.store(database) };
