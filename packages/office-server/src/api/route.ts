@@ -44,7 +44,7 @@ export function routeHandler(
 ): RequestHandler {
   const route: Route = ROUTES[name];
   const limit = LARGE_BODY_BYTES_MAX[name] ?? BODY_BYTES_MAX;
-  const parseBody = express.json({ limit, strict: false, verify: checkEncoding });
+  const parseBody = express.json({ limit, strict: false, verify: checkBytes });
   const serve = async (request: Request, response: Response): Promise<void> => {
     const { caller, params } = await admit(route, request, response, context, options);
     const query = validate(route.query ?? NOTHING, request.query, "query");
@@ -124,9 +124,26 @@ async function authorise(route: Route, caller: Caller, params: unknown, { databa
 
 const JSON_TYPE = /^application\/json\s*(;\s*charset\s*=\s*("utf-8"|utf-8)\s*)?;?\s*$/i;
 
-/** What is no UTF-8 would be stored as something else than was sent. */
-function checkEncoding(_request: unknown, _response: unknown, body: Buffer): void {
+/** What is no UTF-8 would be stored as something else than was sent; and what has this name would not be stored at all. */
+function checkBytes(_request: unknown, _response: unknown, body: Buffer): void {
   if (!isUtf8(body)) throw new Refusal("malformed_json", "the body is not in UTF-8");
+  if (body.includes('"__proto__"') && hasName(body.toString(), "__proto__")) {
+    const message = "__proto__ cannot be a name";
+    throw new Refusal("invalid_request", `body: ${message}`, { errors: [{ field: "body", message }] });
+  }
+}
+
+function hasName(json: string, name: string): boolean {
+  let found = false;
+  try {
+    JSON.parse(json, (key: string, value: unknown) => {
+      found ||= key === name;
+      return value;
+    });
+  } catch {
+    // It is refused for that.
+  }
+  return found;
 }
 
 async function readBody(

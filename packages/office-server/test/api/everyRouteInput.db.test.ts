@@ -46,6 +46,14 @@ function refusedIn(answer: Answer): string[] {
 }
 
 describe.each(withBody)("%s refuses", (name) => {
+  test("a name that would get lost", async () => {
+    await changingNothing(api(), async () => {
+      const body = '{"any": [{"__proto__": 1}]}';
+      const problem = problemIn(await ask(api(), scene, name, { body, headers: JSON_TYPE }));
+      expect(problem).toMatchObject({ code: "invalid_request", errors: [{ message: "__proto__ cannot be a name" }] });
+    });
+  });
+
   test.each([
     ["half of a document", "{", JSON_TYPE],
     ["two documents", "{}{}", JSON_TYPE],
