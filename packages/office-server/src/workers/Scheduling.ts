@@ -4,7 +4,7 @@ import { Database } from "../db/connection.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
 import { Repetition } from "../platform/repetition.ts";
-import { setLongTimer } from "../platform/timers.ts";
+import { pause, setLongTimer } from "../platform/timers.ts";
 import { DependencyResolver } from "../services/scheduler/DependencyResolver.ts";
 import { ExecutionQueue } from "../services/scheduler/ExecutionQueue.ts";
 import { Reaper } from "../services/scheduler/Reaper.ts";
@@ -28,6 +28,8 @@ export interface SchedulingOptions {
 }
 
 const SIGN_CONNECT_MS_MAX = 4_000;
+const RECOVERY_TRIES = 5;
+const RECOVER_AGAIN_MS = 1_000;
 
 /** What becomes of running sessions when a worker stops: awaited, left to another worker, or stopped. */
 export type Departing = "finish" | "leave" | "interrupt";
@@ -43,9 +45,11 @@ export class Scheduling {
   readonly #recovery: Recovery;
   readonly #recovering: Repetition;
   readonly #reaper: Reaper;
+  readonly #log: Logger;
 
   constructor({ database, config, log, taskId, succession, onProgramStarted }: SchedulingOptions) {
     const { lease: timing, tickIntervalMs } = config;
+    this.#log = log;
     this.#leaseDatabase = new Database({ ...database.options, connectionsMax: 1, connectMsMax: SIGN_CONNECT_MS_MAX });
     this.lease = new WorkerLease({
       ...timing,
@@ -112,10 +116,25 @@ export class Scheduling {
   async start(): Promise<void> {
     this.sessions.warmUp();
     await this.lease.start();
-    await this.#recovery.run();
+    await this.#recoverFirst();
     await this.loop.start();
     this.#recovering.start();
     this.#reaper.start();
+  }
+
+  /** A database that does not answer for a moment is asked again: nobody is to start all over for that. */
+  async #recoverFirst(): Promise<void> {
+    for (let triesLeft = RECOVERY_TRIES; ; ) {
+      try {
+        await this.#recovery.run();
+        return;
+      } catch (error) {
+        triesLeft -= 1;
+        if (triesLeft === 0) throw error;
+        this.#log.warn({ err: error }, "could not look for sessions that were left behind, and will try again");
+        await pause(RECOVER_AGAIN_MS);
+      }
+    }
   }
 
   /** Claims nothing more, and resolves when running sessions have come to what `sessions` says. May be called twice. */
