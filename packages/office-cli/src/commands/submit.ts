@@ -94,17 +94,16 @@ async function prepareOffice({ client, config, plan, path, named }: Preparation)
   const planPath = resolve(path);
   const office = await findOrCreate(client, given === null ? { name, metadata: { plan: planPath } } : { name });
   const params = { officeId: office.id };
-  const before = office.isNew ? null : await client.call("getConfig", { params });
   const settings = plan.limits;
   // An office that was made for this plan alone is as the plan says; another one keeps what else was set.
   const isItsOwn = given === null && planOf(office) === planPath;
   const patch = isItsOwn ? effectiveConfig(settings) : settings;
+  let undo = async (): Promise<void> => {};
   if (Object.keys(settings).length > 0 || (isItsOwn && !office.isNew)) {
+    const before = await client.call("getConfig", { params });
     await client.call("patchConfig", { params, body: patch });
+    if (!office.isNew) undo = async () => void (await client.call("patchConfig", { params, body: before }));
   }
-  const undo = async (): Promise<void> => {
-    if (before !== null) await client.call("patchConfig", { params, body: before });
-  };
   return { id: office.id, name: office.name, undo };
 }
 

@@ -22,6 +22,7 @@ export class Repetition {
 
   /** The first time is at once. */
   startNow(): void {
+    if (this.#stopped) return;
     this.#running = this.#action().then(() => this.start());
   }
 
