@@ -2,7 +2,7 @@ import type { ErrorClass, ExecutionState, JobState } from "office-contract/vocab
 
 /**
  * Who moves a job from where to where, and why: every legal change of state, and the only list of them.
- * The database enforces the same set (db/migrations/0002_guards.sql, compared by a test), and docs/lifecycle.md is
+ * The database enforces the same set (`guard_job_change`, compared by a test), and docs/lifecycle.md is
  * drawn from it.
  */
 export const TRANSITIONS = [

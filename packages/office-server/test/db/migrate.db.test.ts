@@ -12,6 +12,7 @@ const STEPS = [
   "0003_service.sql",
   "0004_leases.sql",
   "0005_checkpoints.sql",
+  "0006_one_step.sql",
   "transitions",
 ];
 

@@ -5,6 +5,7 @@ import type { World } from "../../../../test/support/scheduler.ts";
 import { sql } from "../../../../test/support/scheduler.ts";
 import {
   aFollowerReadsALongLog,
+  aSlotIsFreeTooSoon,
   dependenciesOfTwo,
   type Scenario,
   staleReportAfterALoss,
@@ -102,8 +103,8 @@ export const MUTANTS: readonly Mutant[] = [
     apply: async (world) => {
       await rewrite(world, "settle_executions", [
         [
-          "WHERE e.id = p_executions[1] AND e.fencing_token = (v_end ->> 'fencing_token')::bigint",
-          "WHERE e.job_id = (SELECT x.job_id FROM job_executions x WHERE x.id = p_executions[1])",
+          "WHERE e.id = ANY (p_executions)\n      AND e.fencing_token = (p_settlements -> e.job_id::text ->> 'fencing_token')::bigint",
+          "WHERE e.job_id IN (SELECT x.job_id FROM job_executions x WHERE x.id = ANY (p_executions))",
         ],
       ]);
       return world;
@@ -126,7 +127,21 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a dependency that is not checked",
     scenario: dependenciesOfTwo,
     apply: async (world) => {
-      await rewrite(world, "unlock_dependents", [["AND j.unmet_count = 1", "AND j.unmet_count >= 1"]]);
+      await rewrite(world, "unlock_dependents", [
+        ["AND j.unmet_count = (v_met ->> j.id::text)::integer", "AND j.unmet_count >= (v_met ->> j.id::text)::integer"],
+      ]);
+      return world;
+    },
+  },
+  {
+    name: "a dependency that is not checked where the slot goes on to the next job",
+    scenario: aSlotIsFreeTooSoon,
+    apply: async (world) => {
+      await rewrite(world, "hand_on", [
+        ["AND j.unmet_count = 1", "AND j.unmet_count >= 1"],
+        [" AND j.unmet_count = cardinality(v_found.dependents)", ""],
+      ]);
+      await sql(world, "DROP TRIGGER job_queue_state ON job_queue");
       return world;
     },
   },

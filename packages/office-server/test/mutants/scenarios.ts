@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { JobEvent } from "office-contract/events.ts";
 import { runPass } from "office-server/db/transitions/runPass.ts";
-import { retrying } from "office-server/domain/lifecycle.ts";
+import { completed, retrying } from "office-server/domain/lifecycle.ts";
 import { EventFeed } from "office-server/services/events/EventFeed.ts";
 import { expect } from "vitest";
 import { findingOf } from "../../../../chaos/history/finding.ts";
@@ -102,4 +102,14 @@ export const dependenciesOfTwo: Scenario = async (world) => {
     new Claim("a", 3, false),
   ];
   await fc.asyncModelRun(() => ({ model: new OfficeModel(3, {}, LOSSES_MAX), real: new Subject(office) }), commands);
+};
+
+/** Of the two jobs that one depends on, one is done and the other one runs; and the slot is free again. */
+export const aSlotIsFreeTooSoon: Scenario = async (world) => {
+  const office = await world.createOffice({ maxConcurrentJobs: 3 });
+  await office.submit({ a: {}, b: {}, c: { depends_on: ["a", "b"] } });
+  const [a] = (await office.claim()).values();
+  if (a === undefined) throw new Error("a was to start");
+  await office.pass({ settlements: [settlementOf(a, completed(null))] });
+  await expect(problemsOf(office, { office: 3 })).resolves.toEqual([]);
 };

@@ -13,9 +13,6 @@ DECLARE
   v_whole uuid[] := '{}';
   v_slots bigint := 0;
   v_heads tid[] := '{}';
-  v_job record;
-  v_timeout_ms bigint;
-  v_session jsonb;
 BEGIN
   events := '{}';
   claimed := '[]';
@@ -66,39 +63,6 @@ BEGIN
     v_heads := v_heads[1:p_max];
   END IF;
   IF v_heads = '{}' THEN
-    RETURN;
-  END IF;
-
-  -- One job starts: the usual case, as in settle_executions.
-  IF cardinality(v_heads) = 1 AND cardinality(p_offices) = 1 THEN
-    UPDATE job_queue j SET
-      status = 'processing', attempt = j.attempt + 1, ready_at = NULL, started_at = p_now, completed_at = NULL,
-      error_class = NULL, error_message = NULL
-    WHERE j.ctid = v_heads[1] AND j.status = 'ready'
-    RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, j.title, j.description, j.session, j.retry_count,
-      j.max_retries, j.timeout_ms, execution_id(j.id, j.attempt::integer) AS execution_id,
-      nextval('fencing_token') AS fencing_token INTO v_job;
-    IF NOT FOUND THEN
-      RETURN;
-    END IF;
-    v_timeout_ms := COALESCE(v_job.timeout_ms, (v_office.config -> 'timeoutByRole' ->> v_job.role::text)::bigint,
-      (v_office.config ->> 'defaultTimeout')::bigint);
-    v_session := session_of(v_job.session, v_office.roles -> v_job.role::text);
-    INSERT INTO job_executions (id, job_id, office_id, role, attempt, worker_id, fencing_token, timeout_ms, started_at, lease_ms, lease_until)
-    VALUES (v_job.execution_id, v_job.id, v_job.office_id, v_job.role, v_job.attempt, p_worker, v_job.fencing_token,
-      v_timeout_ms, p_now, lease_ms_of(v_session), p_now + lease_ms_of(v_session) * interval '1 ms');
-    events := ARRAY[ROW(
-      v_job.office_id, NULL, 'job_started', v_job.task_id, v_job.id, v_job.key, v_job.role, v_job.execution_id, v_job.attempt,
-      p_now, jsonb_build_object('timeout_ms', v_timeout_ms)
-    )::job_events];
-    claimed := json_build_array(json_build_object(
-      'execution_id', v_job.execution_id, 'fencing_token', v_job.fencing_token::text, 'office_id', v_job.office_id,
-      'task_id', v_job.task_id, 'job_id', v_job.id, 'key', v_job.key, 'role', v_job.role, 'attempt', v_job.attempt,
-      'title', v_job.title, 'description', v_job.description,
-      'session', v_session, 'timeout_ms', v_timeout_ms, 'retry_count', v_job.retry_count,
-      'max_retries', COALESCE(v_job.max_retries::integer, (v_office.config ->> 'maxRetries')::integer)
-    ));
-    configs := json_build_object(v_office.id, v_office.config);
     RETURN;
   END IF;
 

@@ -6,67 +6,15 @@
 -- Returns the executions that it ended, the jobs that came to a good or a bad end, those that go on waiting for a job that
 -- is being done anew, and the events.
 --
--- Rows are found by `id = ANY` alone, here and in the next steps: no join, so no plan that could go wrong, and little to
--- set up for the small passes that most are. What each row gets is looked up in the parameter, once (OFFSET 0: as written).
+-- Rows are found by `id = ANY` alone, here and in the next steps: no join, so no plan that could go wrong. What each row gets is
+-- looked up in the parameter, once (OFFSET 0: as written).
 CREATE OR REPLACE FUNCTION settle_executions(
   p_offices uuid[], p_executions uuid[], p_settlements jsonb, p_now timestamptz,
   OUT events job_events[], OUT settled uuid[], OUT done uuid[], OUT broken uuid[], OUT waiting uuid[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
   v_jobs uuid[];
-  v_end jsonb;
-  v_job record;
 BEGIN
-  -- One session has ended: the usual case, and what a chain of jobs is made of. Plain statements on one row start in a
-  -- fraction of the time that those for many rows take. They say the same; a property test runs both.
-  IF cardinality(p_executions) = 1 THEN
-    settled := '{}';
-    done := '{}';
-    broken := '{}';
-    waiting := '{}';
-    events := '{}';
-    v_end := jsonb_path_query_first(p_settlements, '$.*');
-    UPDATE job_executions e SET
-      status = CASE WHEN e.stop_cause = 'cancelled' THEN 'cancelled' ELSE v_end ->> 'execution_status' END,
-      ended_at = p_now, exit_code = (v_end ->> 'exit_code')::integer,
-      error_class = v_end ->> 'error_class', error_message = v_end ->> 'error_message'
-    WHERE e.id = p_executions[1] AND e.fencing_token = (v_end ->> 'fencing_token')::bigint
-      AND e.status = 'running' AND e.office_id = ANY (p_offices)
-    RETURNING e.job_id AS id INTO v_job;
-    IF NOT FOUND THEN
-      RETURN;
-    END IF;
-    settled := p_executions;
-    UPDATE job_queue j SET
-      status = v_end ->> 'job_status',
-      completed_at = CASE WHEN v_end ->> 'job_status' IN ('done', 'failed', 'timeout') THEN p_now END,
-      cancelled_at = CASE v_end ->> 'job_status' WHEN 'cancelled' THEN p_now END,
-      run_at = CASE v_end ->> 'job_status' WHEN 'pending' THEN
-        p_now + make_interval(secs => (v_end ->> 'retry_delay_ms')::bigint / 1000.0) END,
-      retry_count = j.retry_count + (v_end ? 'costs_retry')::integer,
-      error_class = v_end ->> 'error_class', error_message = v_end ->> 'error_message', result = v_end -> 'result'
-    WHERE j.id = v_job.id AND j.status = 'processing'
-    RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.attempt, j.status, j.run_at, j.unmet_count INTO v_job;
-    IF NOT FOUND THEN
-      RETURN;
-    END IF;
-    IF v_job.status = 'done' THEN
-      done := ARRAY[v_job.id];
-    ELSIF v_job.status <> 'pending' THEN
-      broken := ARRAY[v_job.id];
-    ELSIF v_job.unmet_count > 0 THEN
-      waiting := ARRAY[v_job.id];
-    END IF;
-    events := ARRAY[ROW(
-      v_job.office_id, NULL,
-      CASE v_job.status WHEN 'done' THEN 'job_completed' WHEN 'pending' THEN 'job_retrying' ELSE 'job_' || v_job.status END,
-      v_job.task_id, v_job.id, v_job.key, v_job.role, p_executions[1], v_job.attempt, p_now,
-      CASE v_job.status WHEN 'pending' THEN v_end -> 'details' || jsonb_build_object('run_at', v_job.run_at)
-        ELSE v_end -> 'details' END
-    )::job_events];
-    RETURN;
-  END IF;
-
   WITH ended AS (
     UPDATE job_executions e SET
       (status, exit_code, error_class, error_message) = (

@@ -6,31 +6,12 @@ DECLARE
   v_edges uuid[];
   -- {dependent: how many of the finished jobs it depends on}
   v_met jsonb;
-  v_job record;
   v_events job_events[];
 BEGIN
   v_edges := ARRAY(SELECT d.job_id FROM job_dependencies d WHERE d.depends_on_id = ANY (p_done));
   IF v_edges = '{}' THEN
     RETURN '{}';
   END IF;
-  IF cardinality(v_edges) = 1 THEN
-    UPDATE job_queue j SET
-      unmet_count = j.unmet_count - 1,
-      status = CASE WHEN j.status = 'pending' AND j.unmet_count = 1 AND (j.run_at IS NULL OR j.run_at <= p_now)
-        THEN 'ready' ELSE j.status END,
-      ready_at = CASE WHEN j.status = 'pending' AND j.unmet_count = 1 AND (j.run_at IS NULL OR j.run_at <= p_now)
-        THEN p_now ELSE j.ready_at END,
-      run_at = CASE WHEN j.run_at > p_now THEN j.run_at WHEN j.unmet_count = 1 THEN NULL ELSE j.run_at END
-    WHERE j.id = v_edges[1] AND j.admitted AND ARRAY[j.office_id] <@ p_offices
-    RETURNING j.id, j.office_id, j.task_id, j.key, j.role, j.ready_at INTO v_job;
-    IF NOT FOUND OR v_job.ready_at IS DISTINCT FROM p_now THEN
-      RETURN '{}';
-    END IF;
-    RETURN ARRAY[ROW(
-      v_job.office_id, NULL, 'job_ready', v_job.task_id, v_job.id, v_job.key, v_job.role, NULL, NULL, p_now, '{}'
-    )::job_events];
-  END IF;
-
   SELECT jsonb_object_agg(e.job_id, e.n) INTO v_met
   FROM (SELECT d.job_id, count(*) AS n FROM unnest(v_edges) AS d(job_id) GROUP BY d.job_id) e;
   WITH unlocked AS (
