@@ -63,10 +63,9 @@ export class Announcer {
       this.#offices.size > OFFICES_MAX ? [`${ANY} ${this.#sender}`] : [...this.#offices].map(this.#payload);
     this.#offices.clear();
     this.#timer = setLongTimer(() => this.#send(), GATHER_MS);
-    // A lost announcement is caught by the listeners' next tick, so a failure is no one's problem here.
-    this.#sending = this.#database
-      .query("announce", `SELECT pg_notify('${WAKE_CHANNEL}', o) FROM unnest($1::text[]) AS o`, [offices], LOOK)
-      .then(ignore, ignore);
+    // A lost announcement is caught by the listeners' next tick, so a failure is no one's problem here; and it need not be durable.
+    const text = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('${WAKE_CHANNEL}', o) FROM unnest($1::text[]) AS o`;
+    this.#sending = this.#database.query("announce", text, [offices], LOOK).then(ignore, ignore);
   }
 
   readonly #payload = ([officeId, orders]: [string, boolean]): string =>
