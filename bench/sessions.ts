@@ -5,6 +5,7 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { SessionSpec } from "office-contract/session.ts";
 import type { Database } from "office-server/db/connection.ts";
+import { Announcer } from "office-server/db/wakeups.ts";
 import { monotonicMs } from "office-server/platform/clock.ts";
 import { newId } from "office-server/platform/ids.ts";
 import { pause } from "office-server/platform/timers.ts";
@@ -58,6 +59,7 @@ export async function sessions(server: BenchServer): Promise<Figure[]> {
 
 /** Submitted as another process would: the loop hears of it by the database alone. */
 async function startLatencies(database: Database, running: () => number, home: string): Promise<number[]> {
+  const announcer = new Announcer(database, "another process");
   const officeId = await createOffice(database, "latency", {});
   const folder = await mkdtemp(join(home, "started-"));
   const watcher = watch(folder);
@@ -68,11 +70,13 @@ async function startLatencies(database: Database, running: () => number, home: s
     const created = nextChange(watcher);
     const startMs = monotonicMs();
     await submit(database, officeId, [{ ...job, session: { run: `: > ${sample}`, cwd: folder, env: {} } }]);
+    announcer.announce([officeId]);
     latencies.push((await created) - startMs);
     do await pause(IDLE_MS);
     while (running() > 0);
   }
   watcher.close();
+  await announcer.stop();
   return latencies;
 }
 
@@ -124,14 +128,17 @@ async function idleShare(): Promise<number> {
 /** KiB of a host, shared pages counted in proportion. */
 async function hostMemory(database: Database, running: () => number): Promise<number> {
   const officeId = await createOffice(database, "memory", { maxConcurrentJobs: RUNNING });
+  const announcer = new Announcer(database, "another process");
   const sleeping = { run: "exec sleep 600", cwd: "/", env: {} };
   await submit(
     database,
     officeId,
     makeJobs(RUNNING).map((job) => ({ ...job, session: sleeping })),
   );
+  announcer.announce([officeId]);
   do await pause(IDLE_MS * 4);
   while (running() < RUNNING);
+  await announcer.stop();
   return median(hostPids().map(proportionalSetSize));
 }
 

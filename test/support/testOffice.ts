@@ -88,21 +88,6 @@ export class TestOffice {
     return task.id;
   }
 
-  /** Jobs that nobody who comes later has heard of, and that may start once the office is resumed. */
-  async submitWhilePaused(jobs: Readonly<Record<string, JobSpec>>): Promise<void> {
-    await this.#setStatus("paused");
-    await this.submit(jobs);
-  }
-
-  /** Nobody is told. */
-  resume(): Promise<unknown> {
-    return this.#setStatus("active");
-  }
-
-  #setStatus(status: string): Promise<unknown> {
-    return this.database.query("", "UPDATE offices SET status = $2 WHERE id = $1", [this.id, status]);
-  }
-
   /** Makes a job that another program stored known by a key. */
   adopt(key: string, id: string): void {
     this.#ids.set(key, id);

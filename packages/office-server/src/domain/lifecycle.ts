@@ -2,6 +2,7 @@ import type { ErrorClass, ExecutionState, JobState } from "office-contract/vocab
 
 /**
  * Who moves a job from where to where, and why: every legal change of state, and the only list of them.
+ * What is unlocked and claimed in one step is written once: from pending to processing, by hand_on.sql alone; its log has both.
  * The database enforces the same set (`guard_job_change`, compared by a test), and docs/lifecycle.md is
  * drawn from it.
  */

@@ -48,6 +48,25 @@ test("the database allows exactly the transitions of domain/lifecycle.ts", async
   expect(verdicts).toEqual(expected);
 });
 
+test.each([
+  ["with a dependency that is not done", "unmet_count = 1", "status = 'processing', attempt = 1"],
+  ["without being an attempt", "unmet_count = 1", "status = 'processing', unmet_count = 0"],
+  ["while it waits for more than one", "unmet_count = 2", "status = 'processing', unmet_count = 0, attempt = 1"],
+  [
+    "without having been taken in",
+    "unmet_count = 1, admitted = false",
+    "status = 'processing', unmet_count = 0, attempt = 1",
+  ],
+])("no pending job starts %s", async (_, before, change) => {
+  const office = await world().createOffice();
+  const id = newJobId();
+  const text = "INSERT INTO job_queue (id, office_id, title, admitted) VALUES ($1, $2, 'A job', true)";
+  await sql(world(), text, [id, office.id]);
+  await sql(world(), `UPDATE job_queue SET ${before} WHERE id = $1`, [id]);
+  const start = sql(world(), `UPDATE job_queue SET ${change} WHERE id = $1`, [id]);
+  await expect(start).rejects.toThrow(`job ${id} may not go from pending to processing`);
+});
+
 test("no other state can be stored", async () => {
   const office = await world().createOffice();
   const insertion = sql(world(), "INSERT INTO job_queue (office_id, title, status) VALUES ($1, 'A job', 'paused')", [

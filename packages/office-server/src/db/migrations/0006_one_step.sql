@@ -6,7 +6,7 @@ BEGIN
   IF NEW.ready_at IS NULL AND NEW.run_at IS NULL
     AND (OLD.status = 'processing' AND NEW.status = 'done' OR NEW.status = 'processing' AND (OLD.status = 'ready'
       -- Unlocked and started in one step.
-      OR OLD.status = 'pending' AND OLD.unmet_count = 1 AND NEW.unmet_count = 0 AND NEW.admitted))
+      OR OLD.status = 'pending' AND OLD.unmet_count = 1 AND NEW.unmet_count = 0 AND NEW.admitted AND NEW.attempt = OLD.attempt + 1))
   THEN
     RETURN NEW;
   END IF;
@@ -24,15 +24,17 @@ BEGIN
   RETURN NEW;
 END $$;
 
--- As in 0005_checkpoints.sql, but that where there is a checkpoint check_limits looks, always: so that the usual look, where
--- there is none, is a short one.
+-- As in 0005_checkpoints.sql, but that where a checkpoint is in use check_limits looks, always: so that the usual look, where there
+-- is none, is a short one.
 CREATE OR REPLACE FUNCTION refuse_over_limit() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   PERFORM 1 FROM offices o
   WHERE o.id = ANY (ARRAY(SELECT s.office_id FROM started s)) AND (
     o.xmax <> pg_current_xact_id()::xid
     OR o.scheduler_config -> 'maxConcurrentByRole' <> '{}'
-    OR (SELECT true FROM office_checkpoints k WHERE k.office_id = o.id ORDER BY k.seq DESC LIMIT 1)
+    OR (
+      SELECT k.looked_at > now() - interval '1 minute' FROM office_checkpoints k WHERE k.office_id = o.id ORDER BY k.seq DESC LIMIT 1
+    )
     OR o.max_concurrent_jobs < (SELECT count(*) FROM job_executions e WHERE e.office_id = o.id AND e.ended_at IS NULL)
   );
   IF FOUND THEN

@@ -22,8 +22,8 @@ export const activeOffices = (database: Queryable): Promise<ActiveOffice[]> =>
           ORDER BY j.priority, j.created_at, j.id LIMIT 1), false) AS ready,
          COALESCE((SELECT true FROM job_queue j WHERE j.office_id = o.id AND NOT j.admitted
           ORDER BY j.created_at LIMIT 1), false) AS foreign_jobs,
-         COALESCE((SELECT j.run_at FROM job_queue j WHERE j.office_id = o.id AND j.run_at IS NOT NULL AND j.unmet_count = 0
-          ORDER BY j.run_at LIMIT 1) <= n.now, false) AS due,
+         COALESCE((SELECT j.run_at FROM job_queue j WHERE j.office_id = o.id AND j.run_at <= n.now AND j.unmet_count = 0
+          ORDER BY j.run_at LIMIT 1) IS NOT NULL, false) AS due,
          (SELECT extract(epoch FROM j.run_at - n.now) * 1000 FROM job_queue j WHERE j.office_id = o.id AND j.run_at > n.now
           ORDER BY j.run_at LIMIT 1) AS due_in_ms
        FROM (SELECT scheduler_now() AS now OFFSET 0) n

@@ -65,7 +65,5 @@ BEGIN
   IF v_broken <> '{}' THEN
     PERFORM cancel_dependents(v_broken, v_now);
   END IF;
-  -- Heard with the commit (db/wakeups.ts).
-  PERFORM pg_notify('office_scheduler', p_office || ' submit');
   RETURN v_now;
 END $$;

@@ -4,7 +4,7 @@ import pg from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { setup, sql, type World } from "../../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
-import { settlementOf, type TestOffice } from "../../../../../test/support/testOffice.ts";
+import { type JobSpec, settlementOf, type TestOffice } from "../../../../../test/support/testOffice.ts";
 
 const PASSES = 500;
 /** Entries of the indexes that a claim may read, however many are dead: those of a few passes. */
@@ -59,6 +59,22 @@ describe.each([{ maxConcurrentByRole: {} }, { maxConcurrentByRole: { BE: 2, FE: 
     await expect(checkpointsOf(office)).resolves.toHaveLength(1);
     await expect(problemsOf(office, { office: 3, byRole: limits.maxConcurrentByRole })).resolves.toEqual([]);
   });
+});
+
+test.each([
+  ["the next of the ready", (): JobSpec => ({})],
+  ["the one that waited for it", (index: number): JobSpec => ({ depends_on: index === 0 ? [] : [`j${index - 1}`] })],
+])("a slot that goes on to %s does so at the same cost", async (_, jobAt) => {
+  const world = await setup();
+  const office = await world.createOffice({ maxConcurrentJobs: 1 }, world.connect(1));
+  const jobs = Array.from({ length: 2 * PASSES }, (__, index) => [`j${index}`, jobAt(index)] as const);
+  await office.submit(Object.fromEntries(jobs));
+  await holdSnapshot(world);
+
+  const steps = await pass(office, 2 * PASSES);
+  expect(Math.max(...steps.slice(-50))).toBeLessThan(STEPS_MAX);
+  expect(Math.max(...steps)).toBeGreaterThan(500);
+  await expect(problemsOf(office, { office: 1 })).resolves.toEqual([]);
 });
 
 test("nobody needs a checkpoint while the dead are cleared away", async () => {

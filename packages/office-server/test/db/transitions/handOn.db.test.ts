@@ -239,25 +239,36 @@ describe("the slot goes on", () => {
     await expect(problemsOf(office, { office: 1 })).resolves.toEqual([]);
   });
 
-  test("not while another program changes the job: nothing is lost, and the next pass sees to it", async () => {
-    const office = await world().createOffice();
-    await office.submit({ a: {}, b: { depends_on: ["a"] } });
-    const a = await office.claimOne();
-    const settlements = [settlementOf(a, completed(null))];
-    const [own, foreign] = [world().connect(1), world().connect(1)];
-    const passing = { officeIds: [office.id], settlements, workerId: "worker", claimsMax: null, taskId: null };
-    let pass: Promise<unknown> = Promise.resolve();
-    await foreign.transaction(async (transaction) => {
-      const change = "UPDATE job_queue SET status = 'cancelled', cancelled_at = now() WHERE id = $1";
-      await transaction.query("", change, [office.idOf("b")]);
-      pass = runPass(own, passing);
-      pass.catch(() => {});
-      const waiting = "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT run_pass%' AND wait_event_type = 'Lock'";
-      while ((await sql(world(), waiting)).length === 0);
-    });
-    await expect(pass).rejects.toThrow("was just changed by another program");
-    await expect(office.states()).resolves.toEqual({ a: "processing", b: "cancelled" });
-    await expect(office.pass(passing)).resolves.toMatchObject({ settled: [a.execution_id], claimed: [] });
-    await expect(office.states()).resolves.toEqual({ a: "done", b: "cancelled" });
-  });
+  test.each([
+    ["is cancelled", "status = 'cancelled', cancelled_at = now()", { a: "done", b: "cancelled" }],
+    ["is moved to another office", "office_id = $2", { a: "done" }],
+    ["is to wait for a time", "run_at = now() + interval '1 hour'", { a: "done", b: "pending" }],
+    ["is to be taken in anew", "admitted = false", { a: "done", b: "pending" }],
+  ])(
+    "not while another program changes the job, which %s: nothing is lost, and the next pass sees to it",
+    async (...row) => {
+      const [, change, states] = row;
+      const office = await world().createOffice();
+      const other = await world().createOffice();
+      await office.submit({ a: {}, b: { depends_on: ["a"] } });
+      const a = await office.claimOne();
+      const settlements = [settlementOf(a, completed(null))];
+      const [own, foreign] = [world().connect(1), world().connect(1)];
+      const passing = { officeIds: [office.id], settlements, workerId: "worker", claimsMax: null, taskId: null };
+      const pid = (await sql<{ pid: number }>({ database: own }, "SELECT pg_backend_pid() AS pid"))[0]?.pid;
+      let pass: Promise<unknown> = Promise.resolve();
+      await foreign.transaction(async (transaction) => {
+        const values = change.includes("$2") ? [office.idOf("b"), other.id] : [office.idOf("b")];
+        await transaction.query("", `UPDATE job_queue SET ${change} WHERE id = $1`, values);
+        pass = runPass(own, passing);
+        pass.catch(() => {});
+        const waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
+        while ((await sql(world(), waiting, [pid])).length === 0);
+      });
+      await expect(pass).rejects.toThrow("just changed by another program");
+      await expect(office.job("a")).resolves.toMatchObject({ status: "processing" });
+      await expect(office.pass(passing)).resolves.toMatchObject({ settled: [a.execution_id], claimed: [] });
+      await expect(office.states()).resolves.toEqual(states);
+    },
+  );
 });

@@ -106,9 +106,8 @@ describe("a pass that took effect, though its answer was lost", () => {
     const world = await setup();
     const office = await world.createOffice({ maxConcurrentJobs: 1 });
     const lossy = new LossyDatabase({ connectionString: world.url, schema: world.schema });
-    await office.submitWhilePaused({ a: {} });
     const { runtime, loop } = await world.startWorker({ ...endsAtOnce, database: lossy });
-    await office.resume();
+    await office.submit({ a: {} });
     lossy.losses = 1;
     lossy.early = true;
     const ended = world.whenEnded(office, 1);

@@ -90,8 +90,9 @@ describe('stop("interrupt")', () => {
     const office = await createOffice();
     const slow = new SlowDatabase({ connectionString: url, schema });
     const { loop, runtime } = await startWorker({ database: slow });
-    const held = slow.hold();
     await office.submit({ a: {} });
+    const held = slow.hold();
+    loop.wake(office.id);
     await held;
     await expect(office.states()).resolves.toEqual({ a: "processing" });
     const stop = loop.stop("interrupt");

@@ -15,30 +15,20 @@ describe("a worker starts a job", () => {
     await expect(runtime.started("a")).resolves.toMatchObject({ request: { jobId: office.idOf("a"), attempt: 1 } });
   });
 
-  test("as soon as it is submitted", async () => {
-    const { createOffice, startWorker } = await setup();
-    const office = await createOffice();
-    const { runtime } = await startWorker();
-    await office.submit({ a: {} });
-    await expect(runtime.started("a")).resolves.toBeDefined();
-  });
-
   test("as soon as it is told of it", async () => {
     const { createOffice, startWorker } = await setup();
     const office = await createOffice();
-    await office.submitWhilePaused({ a: {} });
     const { loop, runtime } = await startWorker();
-    await office.resume();
+    await office.submit({ a: {} });
     loop.wake(office.id);
     await expect(runtime.started("a")).resolves.toBeDefined();
   });
 
-  test("that another process announced", async () => {
+  test("that another process submitted and announced", async () => {
     const { createOffice, startWorker, connect } = await setup();
     const office = await createOffice();
-    await office.submitWhilePaused({ a: {} });
     const { runtime } = await startWorker();
-    await office.resume();
+    await office.submit({ a: {} });
     const announcer = new Announcer(connect(1), "somebody else");
     announcer.announce([office.id]);
     await expect(runtime.started("a")).resolves.toBeDefined();
@@ -48,9 +38,8 @@ describe("a worker starts a job", () => {
   test("that another process announced among more offices than an announcement names", async () => {
     const { createOffice, startWorker, connect } = await setup();
     const office = await createOffice();
-    await office.submitWhilePaused({ a: {} });
     const { runtime } = await startWorker();
-    await office.resume();
+    await office.submit({ a: {} });
     const announcer = new Announcer(connect(1), "somebody else");
     announcer.announce(Array.from({ length: 50 }, () => crypto.randomUUID()));
     await expect(runtime.started("a")).resolves.toBeDefined();
@@ -128,9 +117,8 @@ describe("a worker starts a job", () => {
 test("a tick finds what nobody has told of", async () => {
   const { createOffice, startWorker } = await setup();
   const office = await createOffice();
-  await office.submitWhilePaused({ a: {} });
   const { runtime } = await startWorker({ tickIntervalMs: 20 });
-  await office.resume();
+  await office.submit({ a: {} });
   await expect(runtime.started("a")).resolves.toBeDefined();
 });
 
@@ -170,9 +158,8 @@ describe("processOffice", () => {
   test("makes one pass now, and says what it did", async () => {
     const { createOffice, startWorker } = await setup();
     const office = await createOffice({ maxConcurrentJobs: 2 });
-    await office.submitWhilePaused({ a: {}, b: {}, c: {} });
     const { loop, runtime } = await startWorker();
-    await office.resume();
+    await office.submit({ a: {}, b: {}, c: {} });
     await expect(loop.processOffice(office.id)).resolves.toEqual({ activated: 0, started: 2 });
     expect(runtime.runningKeys).toEqual(["a", "b"]);
     await expect(loop.processOffice(office.id)).resolves.toEqual({ activated: 0, started: 0 });
@@ -203,9 +190,8 @@ describe("processOffice", () => {
   test("any number of times at once: no more sessions than this worker may have", async () => {
     const { createOffice, startWorker } = await setup();
     const offices = await Promise.all([1, 2, 3].map(() => createOffice()));
-    for (const office of offices) await office.submitWhilePaused({ a: {}, b: {} });
     const { loop, runtime } = await startWorker({ sessionsMax: 2 });
-    for (const office of offices) await office.resume();
+    for (const office of offices) await office.submit({ a: {}, b: {} });
     const summaries = await Promise.all([...offices, ...offices].map(({ id }) => loop.processOffice(id)));
     expect(summaries.reduce((sum, { started }) => sum + started, 0)).toBe(2);
     expect(runtime.running).toBe(2);
