@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { setPriority } from "office-server/db/transitions/jobControls.ts";
-import { type ClaimedJob, type PassResult, runPass } from "office-server/db/transitions/runPass.ts";
+import { type ClaimedJob, type PassRequest, type PassResult, runPass } from "office-server/db/transitions/runPass.ts";
 import { completed, type Exit, failed, retrying } from "office-server/domain/lifecycle.ts";
 import { describe, expect, test } from "vitest";
 import { setupFile, sql } from "../../../../../test/support/scheduler.ts";
@@ -181,6 +181,27 @@ test("a slot that is handed on comes to the same as the steps", async () => {
   );
 });
 
+const endOf = (office: TestOffice, job: ClaimedJob): PassRequest => {
+  const settlements = [settlementOf(job, completed(null))];
+  return { officeIds: [office.id], settlements, workerId: "worker", claimsMax: null, taskId: null };
+};
+
+/** A pass that comes while another program has made a change, and waits for its commit. */
+async function passDuring(request: PassRequest, change: string, values: unknown[]): Promise<PassResult> {
+  const [own, foreign] = [world().connect(1), world().connect(1)];
+  const pid = (await sql<{ pid: number }>({ database: own }, "SELECT pg_backend_pid() AS pid"))[0]?.pid;
+  let pass: Promise<PassResult> | null = null;
+  await foreign.transaction(async (transaction) => {
+    await transaction.query("", change, values);
+    pass = runPass(own, request);
+    pass.catch(() => {});
+    const waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
+    while ((await sql(world(), waiting, [pid])).length === 0);
+  });
+  if (pass === null) throw new Error("there was no pass");
+  return pass;
+}
+
 describe("the slot goes on", () => {
   test("to the one job that waited for it", async () => {
     const office = await world().createOffice();
@@ -252,23 +273,24 @@ describe("the slot goes on", () => {
       const other = await world().createOffice();
       await office.submit({ a: {}, b: { depends_on: ["a"] } });
       const a = await office.claimOne();
-      const settlements = [settlementOf(a, completed(null))];
-      const [own, foreign] = [world().connect(1), world().connect(1)];
-      const passing = { officeIds: [office.id], settlements, workerId: "worker", claimsMax: null, taskId: null };
-      const pid = (await sql<{ pid: number }>({ database: own }, "SELECT pg_backend_pid() AS pid"))[0]?.pid;
-      let pass: Promise<unknown> = Promise.resolve();
-      await foreign.transaction(async (transaction) => {
-        const values = change.includes("$2") ? [office.idOf("b"), other.id] : [office.idOf("b")];
-        await transaction.query("", `UPDATE job_queue SET ${change} WHERE id = $1`, values);
-        pass = runPass(own, passing);
-        pass.catch(() => {});
-        const waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
-        while ((await sql(world(), waiting, [pid])).length === 0);
-      });
+      const passing = endOf(office, a);
+      const values = change.includes("$2") ? [office.idOf("b"), other.id] : [office.idOf("b")];
+      const pass = passDuring(passing, `UPDATE job_queue SET ${change} WHERE id = $1`, values);
       await expect(pass).rejects.toThrow("just changed by another program");
       await expect(office.job("a")).resolves.toMatchObject({ status: "processing" });
       await expect(office.pass(passing)).resolves.toMatchObject({ settled: [a.execution_id], claimed: [] });
       await expect(office.states()).resolves.toEqual(states);
     },
   );
+
+  test("not where another program changes the execution: its job is not done", async () => {
+    const office = await world().createOffice();
+    await office.submit({ a: {}, b: { depends_on: ["a"] } });
+    const a = await office.claimOne();
+    const passing = endOf(office, a);
+    const change = "UPDATE job_executions SET fencing_token = fencing_token + 1 WHERE id = $1";
+    await expect(passDuring(passing, change, [a.execution_id])).rejects.toThrow("just changed by another program");
+    await expect(office.pass(passing)).resolves.toMatchObject({ settled: [], claimed: [] });
+    await expect(office.states()).resolves.toEqual({ a: "processing", b: "pending" });
+  });
 });
