@@ -176,3 +176,9 @@ export const sql = <Row extends Record<string, unknown>>(
   text: string,
   values: unknown[] = [],
 ): Promise<Row[]> => database.query<Row>("", text, values);
+
+/** Resolves when so many statements of the world's database wait for a lock: it asks the server until they do. */
+export async function waitingForLock(world: World, count = 1): Promise<void> {
+  const text = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  while ((await sql(world, text)).length < count) await new Promise(setImmediate);
+}

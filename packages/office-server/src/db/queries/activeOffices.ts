@@ -13,17 +13,17 @@ export interface ActiveOffice {
 export const activeOffices = (database: Queryable): Promise<ActiveOffice[]> =>
   database.query<ActiveOffice>(
     "active_offices",
-    // Each probe is the first in the order of its index. Without the order, statistics that know few such jobs, or none at all,
-    // may make it a walk through all jobs. OFFSET 0: each once.
+    // Each probe is the first in the order of its index. Without the order, which an EXISTS would not keep, statistics that know
+    // few such jobs, or none at all, may make it a walk through all jobs. OFFSET 0: each once.
     `SELECT o.id, w.ready OR w.foreign_jobs OR w.due AS has_work, w.foreign_jobs AS has_foreign_jobs, w.due_in_ms::float8
      FROM offices o CROSS JOIN LATERAL (
        SELECT
-         COALESCE((SELECT true FROM job_queue j WHERE j.office_id = o.id AND j.ready_at IS NOT NULL
-          ORDER BY j.priority, j.created_at, j.id LIMIT 1), false) AS ready,
-         COALESCE((SELECT true FROM job_queue j WHERE j.office_id = o.id AND NOT j.admitted
-          ORDER BY j.created_at LIMIT 1), false) AS foreign_jobs,
-         COALESCE((SELECT j.run_at FROM job_queue j WHERE j.office_id = o.id AND j.run_at <= n.now AND j.unmet_count = 0
-          ORDER BY j.run_at LIMIT 1) IS NOT NULL, false) AS due,
+         (SELECT j.id FROM job_queue j WHERE j.office_id = o.id AND j.ready_at IS NOT NULL
+          ORDER BY j.priority, j.created_at, j.id LIMIT 1) IS NOT NULL AS ready,
+         (SELECT j.created_at FROM job_queue j WHERE j.office_id = o.id AND NOT j.admitted
+          ORDER BY j.created_at LIMIT 1) IS NOT NULL AS foreign_jobs,
+         (SELECT j.run_at FROM job_queue j WHERE j.office_id = o.id AND j.run_at <= n.now AND j.unmet_count = 0
+          ORDER BY j.run_at LIMIT 1) IS NOT NULL AS due,
          (SELECT extract(epoch FROM j.run_at - n.now) * 1000 FROM job_queue j WHERE j.office_id = o.id AND j.run_at > n.now
           ORDER BY j.run_at LIMIT 1) AS due_in_ms
        FROM (SELECT scheduler_now() AS now OFFSET 0) n

@@ -53,10 +53,7 @@ BEGIN
         v_office.id, v_office.free, v_office.config -> 'maxConcurrentByRole', p_task, v_office.live, NULL, NULL)).heads);
     END IF;
   END LOOP;
-  -- More entries than those of the last passes: somebody keeps the dead from being cleared away, and it pays to note where the
-  -- next look may begin.
-  IF v_whole <> '{}' AND index_steps() - v_steps > COALESCE(current_setting('office.dead_steps_max', true), '500')::integer
-    + 20 * cardinality(v_whole) + 6 * v_slots THEN
+  IF v_whole <> '{}' AND index_steps() - v_steps > dead_steps_max(cardinality(v_whole), v_slots) THEN
     PERFORM write_checkpoint(i.id, p_now, live_executions(i.id, NULL), NULL, NULL) FROM unnest(v_whole) AS i(id);
   END IF;
   IF cardinality(v_heads) > p_max THEN

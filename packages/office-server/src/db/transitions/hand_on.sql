@@ -57,8 +57,7 @@ BEGIN
   IF NOT FOUND OR v_found.has_due OR v_found.free < 1
     OR cardinality(v_found.dependents) + LEAST(cardinality(v_found.ready), v_found.free, p_max) > 1
     OR v_found.dependents = ARRAY[NULL::uuid]
-    OR index_steps() - v_steps > COALESCE(current_setting('office.dead_steps_max', true), '500')::integer
-      + 20 + 6 * LEAST(v_office.slots, 1000)
+    OR index_steps() - v_steps > dead_steps_max(1, LEAST(v_office.slots, 1000))
   THEN
     RETURN NULL;
   END IF;

@@ -1,6 +1,6 @@
 import { completed, failed, retrying } from "office-server/domain/lifecycle.ts";
 import { describe, expect, test } from "vitest";
-import { setupFile, sql } from "../../../../../test/support/scheduler.ts";
+import { setupFile, waitingForLock } from "../../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
 
 const world = setupFile();
@@ -125,8 +125,7 @@ test("a job that another program is changing at that moment is cancelled, and br
     const { started } = await office.database.transaction(async (transaction) => {
       await transaction.query("", "UPDATE job_queue SET priority = priority WHERE id = $1", [office.idOf("a")]);
       const going = action();
-      const waits = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-      while ((await sql(world(), waits)).length === 0) await new Promise(setImmediate);
+      await waitingForLock(world());
       return { started: going };
     });
     await started;

@@ -3,7 +3,7 @@ import { setPriority } from "office-server/db/transitions/jobControls.ts";
 import { type ClaimedJob, type PassRequest, type PassResult, runPass } from "office-server/db/transitions/runPass.ts";
 import { completed, type Exit, failed, retrying } from "office-server/domain/lifecycle.ts";
 import { describe, expect, test } from "vitest";
-import { setupFile, sql } from "../../../../../test/support/scheduler.ts";
+import { setupFile, sql, waitingForLock } from "../../../../../test/support/scheduler.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
 import { settlementOf, type TestOffice } from "../../../../../test/support/testOffice.ts";
 
@@ -189,14 +189,12 @@ const endOf = (office: TestOffice, job: ClaimedJob): PassRequest => {
 /** A pass that comes while another program has made a change, and waits for its commit. */
 async function passDuring(request: PassRequest, change: string, values: unknown[]): Promise<PassResult> {
   const [own, foreign] = [world().connect(1), world().connect(1)];
-  const pid = (await sql<{ pid: number }>({ database: own }, "SELECT pg_backend_pid() AS pid"))[0]?.pid;
   let pass: Promise<PassResult> | null = null;
   await foreign.transaction(async (transaction) => {
     await transaction.query("", change, values);
     pass = runPass(own, request);
     pass.catch(() => {});
-    const waiting = "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
-    while ((await sql(world(), waiting, [pid])).length === 0);
+    await waitingForLock(world());
   });
   if (pass === null) throw new Error("there was no pass");
   return pass;

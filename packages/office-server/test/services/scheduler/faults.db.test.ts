@@ -1,7 +1,7 @@
 import { Database, type Queryable } from "office-server/db/connection.ts";
 import { newId } from "office-server/platform/ids.ts";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { setup, sql, type World } from "../../../../../test/support/scheduler.ts";
+import { setup, sql, waitingForLock, type World } from "../../../../../test/support/scheduler.ts";
 import { endsAtOnce, endsSoon } from "../../../../../test/support/scriptedRuntime.ts";
 import { problemsOf } from "../../../../../test/support/soundness.ts";
 
@@ -68,7 +68,7 @@ describe("a connection that is lost", () => {
     await office.database.transaction(async (transaction) => {
       await transaction.query("", "SELECT lock_offices(ARRAY[$1::uuid])", [office.id]);
       a.end({ kind: "finished" });
-      await waitingPass(world);
+      await waitingForLock(world);
       await terminate(world, "wait_event_type = 'Lock'");
     });
     await runtime.finish("b");
@@ -115,7 +115,7 @@ describe("a pass that took effect, though its answer was lost", () => {
       await transaction.query("", "SELECT lock_offices(ARRAY[$1::uuid])", [office.id]);
       loop.wake(office.id);
       // The one that was given up, and the one after it.
-      await waitingPass(world, 2);
+      await waitingForLock(world, 2);
     });
     await ended;
     await loop.stop();
@@ -235,9 +235,3 @@ test("what is wrong with one office holds up no other", async () => {
   await runtime.finish("y");
   await ended;
 });
-
-/** Resolves when passes wait for an office's lock: it asks the server until they do. */
-async function waitingPass(world: World, count = 1): Promise<void> {
-  const text = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-  while ((await sql(world, text)).length < count) await new Promise(setImmediate);
-}
