@@ -7,7 +7,7 @@ import { cancelJobs } from "../db/transitions/cancelJobs.ts";
 import { blockedJobs, isStandstill, type JobProgress } from "../domain/standstill.ts";
 import type { Config } from "../platform/config.ts";
 import type { Logger } from "../platform/log.ts";
-import { setLongTimer } from "../platform/timers.ts";
+import { setLongTimer, type Timer } from "../platform/timers.ts";
 import { EventFeed } from "../services/events/EventFeed.ts";
 import type { Succession } from "../services/session/recovery.ts";
 import { Scheduling } from "./Scheduling.ts";
@@ -40,6 +40,9 @@ export class TaskWorker {
   /** Whether any job came to a bad end: then others may wait for it in vain. */
   #anyEndedBadly = false;
   #feed: EventFeed | null = null;
+  /** The next try at the event log, where the last one has failed. */
+  #retry: Timer | null = null;
+  #stopped = false;
   #finish: () => void = () => {};
   /** Resolves when every session is gone and every job of the task has ended, or none can run any more. */
   readonly finished: Promise<void>;
@@ -114,6 +117,8 @@ export class TaskWorker {
 
   /** Stops working and waits until all is quiet. Sessions that still run are stopped, their jobs go back to the queue. */
   async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#retry?.cancel();
     await this.#scheduling.stop("interrupt");
     await this.#feed?.read();
   }
@@ -123,8 +128,11 @@ export class TaskWorker {
       await this.#feed?.read();
       if (this.#scheduling.queue.size === 0 && (this.#open.size === 0 || (await this.#standsStill()))) this.#finish();
     } catch (error) {
+      // The last read is that of `stop`: after it the database may be closed.
+      if (this.#stopped) return;
       this.#options.log.warn({ err: error }, "could not read the event log, and will try again");
-      setLongTimer(() => void this.#follow(), READ_AGAIN_MS);
+      this.#retry?.cancel();
+      this.#retry = setLongTimer(() => void this.#follow(), READ_AGAIN_MS);
     }
   }
 
