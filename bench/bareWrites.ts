@@ -1,4 +1,4 @@
-import type { Database } from "office-server/db/connection.ts";
+import { Database } from "office-server/db/connection.ts";
 import { monotonicMs } from "office-server/platform/clock.ts";
 import { createOffice, makeJobs, submit } from "./world.ts";
 
@@ -22,26 +22,53 @@ const BARE_PASS = `
 
 /**
  * Jobs a second when nobody decides anything: the same rows, with the same indexes and as durable, but no trigger, no
- * lock, no rule and no session. What a scheduler on this machine could reach at best, one batch after the other.
+ * lock, no rule and no session. What a scheduler on this machine could reach at best: on each of `connections`, one batch
+ * after the other in an office of its own.
  */
-export async function bareWritesRate(database: Database, jobs: number, batch: number): Promise<number> {
-  const officeId = await createOffice(database, "bare", {});
-  const waiting = makeJobs(jobs);
-  await submit(database, officeId, waiting);
+export async function bareWritesRate(
+  database: Database,
+  jobs: number,
+  batch: number,
+  connections = 1,
+): Promise<number> {
   await database.query("bench_bare_function", BARE_PASS);
-  const ids = waiting.map(({ id }) => id);
+  const offices = await Promise.all(
+    Array.from({ length: connections }, (_, index) => waitingOffice(database, `bare ${index}`, jobs / connections)),
+  );
+  const writers = withoutTriggers(database, connections);
   const startMs = monotonicMs();
-  await database.transaction(async (transaction) => {
-    await transaction.query("bench_no_triggers", "SET session_replication_role = replica");
-  });
-  for (let first = 0; first <= jobs; first += batch) {
-    const [ended, started] = [ids.slice(Math.max(first - batch, 0), first), ids.slice(first, first + batch)];
+  await Promise.all(offices.map((office) => writeAll(writers, office, batch)));
+  const seconds = (monotonicMs() - startMs) / 1_000;
+  await writers.close();
+  return jobs / seconds;
+}
+
+function withoutTriggers({ options }: Database, connectionsMax: number): Database {
+  const url = new URL(options.connectionString);
+  url.searchParams.set("options", "-c session_replication_role=replica");
+  return new Database({ ...options, connectionString: url.href, connectionsMax });
+}
+
+interface WaitingOffice {
+  id: string;
+  jobIds: string[];
+}
+
+async function waitingOffice(database: Database, name: string, count: number): Promise<WaitingOffice> {
+  const id = await createOffice(database, name, {});
+  const jobs = makeJobs(count);
+  await submit(database, id, jobs);
+  return { id, jobIds: jobs.map((job) => job.id) };
+}
+
+async function writeAll(database: Database, { id, jobIds }: WaitingOffice, batch: number): Promise<void> {
+  for (let first = 0; first <= jobIds.length; first += batch) {
+    const [ended, started] = [jobIds.slice(Math.max(first - batch, 0), first), jobIds.slice(first, first + batch)];
     await database.query("bench_bare_pass", "SELECT bench_bare_pass($1, $2, $3, $4)", [
-      officeId,
+      id,
       ended,
       started,
       1_000_000 + first * 2,
     ]);
   }
-  return jobs / ((monotonicMs() - startMs) / 1_000);
 }
