@@ -32,17 +32,17 @@ const DRAINS = 1 + 5;
 export async function api(server: BenchServer): Promise<Figure[]> {
   const database = await server.createDatabase();
   const running = await ApiProcess.start(database);
-  try {
-    return [
+  const figures = await server.withEnding(
+    () => running.stop(),
+    async () => [
       await graphs(running, database),
       await posts(running, database),
       ...(await following(running, database)),
       await stats(running, database),
-    ];
-  } finally {
-    await running.stop();
-    await database.close();
-  }
+    ],
+  );
+  await database.close();
+  return figures;
 }
 
 /** A graph of many jobs in one request, each job depending on one of the ten before it. */

@@ -34,6 +34,7 @@ if (unknown !== undefined) {
 }
 
 const server = await BenchServer.start();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void interrupt());
 try {
   const [cpu] = cpus();
   console.log(
@@ -52,6 +53,13 @@ try {
   console.log(missed.length === 0 ? "\nAll targets reached." : `\n${missed.length} targets missed.`);
 } finally {
   await server.stop();
+}
+
+async function interrupt(): Promise<void> {
+  // Measurements fail now, since their server goes.
+  process.on("uncaughtException", () => {});
+  await server.interrupt();
+  process.exit(130);
 }
 
 function print({ name, value, target }: Figure): void {

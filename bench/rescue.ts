@@ -9,6 +9,7 @@ import { Rescues } from "../chaos/nemesis/Rescues.ts";
 import { Follower } from "../chaos/workload/Follower.ts";
 import { type Member, World } from "../chaos/world/World.ts";
 import { atMost, type Figure, percentile } from "./figures.ts";
+import type { BenchServer } from "./world.ts";
 
 const KILLS = 12;
 const LOSSES = 6;
@@ -19,16 +20,15 @@ const SESSIONS = 3 * SESSIONS_PER_WORKER;
 const PATIENCE = { everyMs: 50, timeoutMs: 120_000 };
 
 /** How long it takes until things are well again, with the leases as they are by default, and nothing else broken. */
-export async function rescue(): Promise<Figure[]> {
+export async function rescue(server: BenchServer): Promise<Figure[]> {
   // Else the one that claims first would have them all.
   const environment = { MAX_SESSIONS: String(SESSIONS_PER_WORKER) };
   const world = await World.start({ heartbeatMs: 5_000, fenceMs: 15_000, leaseMs: 20_000 }, environment);
-  try {
-    return await measure(world);
-  } finally {
+  const end = async (): Promise<void> => {
     await world.stop();
     world.remove();
-  }
+  };
+  return server.withEnding(end, () => measure(world));
 }
 
 async function measure(world: World): Promise<Figure[]> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DEFAULT_CONFIG, type JobSchedulerConfigPatch } from "office-contract/config.ts";
 import { Database } from "office-server/db/connection.ts";
 import { acquireEmbeddedPostgres } from "office-server/db/embedded/embeddedPostgres.ts";
+import { stopServer } from "office-server/db/embedded/server.ts";
 import { migrate } from "office-server/db/migrate.ts";
 import { ensureOffice } from "office-server/db/transitions/ensureOffice.ts";
 import { type NewJob, submitTask } from "office-server/db/transitions/submitTask.ts";
@@ -24,6 +25,8 @@ export class BenchServer {
 
   readonly home: string;
   readonly #server: { url: string; release(): Promise<void> };
+  /** What ends the other processes of the measurement that is being taken. */
+  readonly #endings = new Set<() => Promise<unknown>>();
   #databases = 0;
 
   private constructor(home: string, server: { url: string; release(): Promise<void> }) {
@@ -66,6 +69,33 @@ export class BenchServer {
   async stop(): Promise<void> {
     await this.#server.release();
     await rm(this.home, { recursive: true, force: true });
+  }
+
+  /** Measures with `end` to be called afterwards, and also when the bench is interrupted. */
+  async withEnding<T>(end: () => Promise<unknown>, measure: () => Promise<T>): Promise<T> {
+    this.#endings.add(end);
+    try {
+      return await measure();
+    } finally {
+      if (this.#endings.delete(end)) await end();
+    }
+  }
+
+  /** Stops the server, and whatever a measurement has started, also where it is still being taken. */
+  async interrupt(): Promise<void> {
+    for (const end of this.#endings) {
+      this.#endings.delete(end);
+      await end();
+    }
+    const client = new pg.Client({ connectionString: this.#server.url });
+    // It ends with the server.
+    client.on("error", () => {});
+    await client.connect();
+    const { rows } = await client.query<{ folder: string }>("SELECT current_setting('data_directory') AS folder");
+    // Otherwise it would be started again.
+    await this.#server.release();
+    for (const { folder } of rows) await stopServer(folder);
+    await this.stop();
   }
 }
 

@@ -54,6 +54,7 @@ test("a task whose end could not be read ends a second after the log is back", a
   database.isUnreadable = false;
   await vi.advanceTimersByTimeAsync(second);
   await worker.finished;
+  expect(await worker.allDone()).toBe(false);
   await worker.stop();
 });
 
