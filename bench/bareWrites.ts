@@ -22,8 +22,8 @@ const BARE_PASS = `
 
 /**
  * Jobs a second when nobody decides anything: the same rows, with the same indexes and as durable, but no trigger, no
- * lock, no rule and no session. What a scheduler on this machine could reach at best: on each of `connections`, one batch
- * after the other in an office of its own.
+ * lock, no rule and no session. On each of `connections`, one batch after the other in an office of its own. A yardstick
+ * for the machine, and no bound: it is written plainly.
  */
 export async function bareWritesRate(
   database: Database,

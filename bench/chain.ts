@@ -11,7 +11,7 @@ const RUNS = 1 + 5;
 
 /**
  * What an edge costs on a chain, where nothing can be done at the same time, beside one durable commit of one row; and
- * what its rows alone cost, since how many commits those take is the disk's affair: the faster it is, the more.
+ * what its rows cost where nobody decides anything: the faster the disk, the more commits those take.
  */
 export async function chain(server: BenchServer): Promise<Figure[]> {
   const ratios: number[] = [];

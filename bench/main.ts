@@ -34,7 +34,7 @@ if (unknown !== undefined) {
 }
 
 const server = await BenchServer.start();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void interrupt());
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, interrupt);
 try {
   const [cpu] = cpus();
   console.log(
@@ -55,11 +55,13 @@ try {
   await server.stop();
 }
 
-async function interrupt(): Promise<void> {
+function interrupt(): void {
   // Measurements fail now, since their server goes.
   process.on("uncaughtException", () => {});
-  await server.interrupt();
-  process.exit(130);
+  void server
+    .stop()
+    .catch(console.error)
+    .finally(() => process.exit(130));
 }
 
 function print({ name, value, target }: Figure): void {

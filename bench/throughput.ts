@@ -23,7 +23,8 @@ const FINISHED_JOBS = 1_000_000;
 /**
  * Jobs a second through the whole scheduler, sessions ending at once, limits and events on; beside the rate at which the
  * server takes the same rows when nobody decides anything: from one connection, since an office's passes come one after
- * the other, and from all that the machine can feed, since many offices share it. Databases are fresh: empty a second before, never analyzed.
+ * the other, and from one connection a core, since many offices share all of them. Databases are fresh: empty a second
+ * before, never analyzed.
  */
 export async function throughput(server: BenchServer): Promise<Figure[]> {
   const full = await server.createDatabase();

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_CONFIG, type JobSchedulerConfigPatch } from "office-contract/config.ts";
 import { Database } from "office-server/db/connection.ts";
-import { acquireEmbeddedPostgres } from "office-server/db/embedded/embeddedPostgres.ts";
+import { acquireEmbeddedPostgres, type EmbeddedPostgres } from "office-server/db/embedded/embeddedPostgres.ts";
 import { stopServer } from "office-server/db/embedded/server.ts";
 import { migrate } from "office-server/db/migrate.ts";
 import { ensureOffice } from "office-server/db/transitions/ensureOffice.ts";
@@ -20,27 +20,29 @@ import pg from "pg";
 export class BenchServer {
   static async start(): Promise<BenchServer> {
     const home = join(tmpdir(), `office-bench-${newId()}`);
-    return new BenchServer(home, await acquireEmbeddedPostgres(home));
+    const server = await acquireEmbeddedPostgres(home);
+    const [row] = await ask<{ folder: string }>(server.url, "SELECT current_setting('data_directory') AS folder");
+    if (row === undefined) throw new Error("the server does not say where its data is");
+    return new BenchServer(home, row.folder, server);
   }
 
   readonly home: string;
-  readonly #server: { url: string; release(): Promise<void> };
+  readonly #dataFolder: string;
+  readonly #server: EmbeddedPostgres;
   /** What ends the other processes of the measurement that is being taken. */
-  readonly #endings = new Set<() => Promise<unknown>>();
+  #ending: (() => Promise<unknown>) | null = null;
   #databases = 0;
 
-  private constructor(home: string, server: { url: string; release(): Promise<void> }) {
+  private constructor(home: string, dataFolder: string, server: EmbeddedPostgres) {
     this.home = home;
+    this.#dataFolder = dataFolder;
     this.#server = server;
   }
 
   /** A database that was empty a moment ago. */
   async createDatabase(): Promise<Database> {
     const name = `bench_${++this.#databases}`;
-    const client = new pg.Client({ connectionString: this.#server.url });
-    await client.connect();
-    await client.query(`CREATE DATABASE ${name}`);
-    await client.end();
+    await ask(this.#server.url, `CREATE DATABASE ${name}`);
     const connectionString = new URL(`/${name}`, this.#server.url).href;
     await migrate(connectionString, { schema: "public" });
     return new Database({ connectionString, schema: "public" });
@@ -48,8 +50,6 @@ export class BenchServer {
 
   /** The version, and every setting that durability and speed hang on. */
   async describeSettings(): Promise<string> {
-    const client = new pg.Client({ connectionString: this.#server.url });
-    await client.connect();
     const names = [
       "server_version",
       "fsync",
@@ -58,45 +58,46 @@ export class BenchServer {
       "shared_buffers",
       "max_wal_size",
     ];
-    const { rows } = await client.query<{ name: string; value: string }>(
+    const rows = await ask<{ name: string; value: string }>(
+      this.#server.url,
       "SELECT n AS name, current_setting(n) AS value FROM unnest($1::text[]) AS n",
       [names],
     );
-    await client.end();
     return rows.map(({ name, value }) => (name === "server_version" ? value : `${name} = ${value}`)).join(", ");
   }
 
-  async stop(): Promise<void> {
-    await this.#server.release();
-    await rm(this.home, { recursive: true, force: true });
-  }
-
-  /** Measures with `end` to be called afterwards, and also when the bench is interrupted. */
+  /** Measures, with `end` to be called when that is done, has failed or is interrupted. */
   async withEnding<T>(end: () => Promise<unknown>, measure: () => Promise<T>): Promise<T> {
-    this.#endings.add(end);
+    this.#ending = end;
     try {
       return await measure();
     } finally {
-      if (this.#endings.delete(end)) await end();
+      await this.#end();
     }
   }
 
-  /** Stops the server, and whatever a measurement has started, also where it is still being taken. */
-  async interrupt(): Promise<void> {
-    for (const end of this.#endings) {
-      this.#endings.delete(end);
-      await end();
-    }
-    const client = new pg.Client({ connectionString: this.#server.url });
-    // It ends with the server.
-    client.on("error", () => {});
-    await client.connect();
-    const { rows } = await client.query<{ folder: string }>("SELECT current_setting('data_directory') AS folder");
-    // Otherwise it would be started again.
+  /** Stops the server, and what a measurement has started, also where one is still being taken. */
+  async stop(): Promise<void> {
+    await this.#end();
+    // A server that is in use would be started again; and a measurement's connections are users that `release` spares.
     await this.#server.release();
-    for (const { folder } of rows) await stopServer(folder);
-    await this.stop();
+    await stopServer(this.#dataFolder);
+    await rm(this.home, { recursive: true, force: true });
   }
+
+  async #end(): Promise<void> {
+    const end = this.#ending;
+    this.#ending = null;
+    await end?.();
+  }
+}
+
+async function ask<Row extends pg.QueryResultRow>(url: string, text: string, values?: unknown[]): Promise<Row[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query<Row>(text, values);
+  await client.end();
+  return rows;
 }
 
 /** Sessions that end at once: what is left is the scheduler. */
